@@ -111,7 +111,8 @@ CODES: dict[str, Code] = {
     # --- what an operator mends ----------------------------------------------------------------
     "unknown_storage": _configuration("STORAGES has no alias {alias!r}. Add it, or change {by}."),
     "unsupported_storage": _configuration(
-        "Storage {alias!r} uses {backend}, which has no adapter. Use FileSystemStorage or S3Storage."
+        "Storage {alias!r} uses {backend}, which has no adapter. Use FileSystemStorage or "
+        "S3Storage."
     ),
     "extra_missing": _configuration("{feature} needs {package}: pip install '{install}'."),
     "decoder_missing": _configuration("{mime} cannot be decoded here: {hint}."),
