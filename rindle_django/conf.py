@@ -1,0 +1,111 @@
+"""The ``RINDLE`` setting: one declaration of every key, its default and what it means.
+
+Values are read at call time and follow ``override_settings``; nothing is read at import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.signals import setting_changed
+
+
+def _declare(default: Any, doc: str) -> Any:
+    if isinstance(default, dict):
+        return field(default_factory=lambda: dict(default), metadata={"doc": doc})
+    return field(default=default, metadata={"doc": doc})
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings. Durations are in seconds, sizes in bytes."""
+
+    UPLOAD_TTL: int = _declare(3600, "How long an upload may take from start to verification.")
+    SIGN_TTL: int = _declare(900, "Life of a signed upload URL, never beyond the upload's own end.")
+    LATE_PUT_GRACE: int = _declare(
+        3600,
+        "How long after an upload's end a slow client may still be writing. Storage checks a "
+        "signature when a request begins, so the staging key is swept only after this.",
+    )
+    SIGNED_URL_TTL: int = _declare(
+        900, "Least remaining life of a signed delivery URL, unless a profile names its own."
+    )
+    S3_PUBLIC_ENDPOINT: str | None = _declare(
+        None, "Origin that browsers use for S3, where it differs from the one servers use."
+    )
+    LEASE: int = _declare(
+        60, "How long a worker may be silent before its work is taken over by another."
+    )
+    RECONCILE_GRACE: int = _declare(
+        30, "How long a due job may be late before the reconciler rings for it again."
+    )
+    BACKOFF_BASE: float = _declare(2.0, "First wait between tries; doubled on each, with jitter.")
+    BACKOFF_CAP: float = _declare(600.0, "Longest wait between tries.")
+    ROUND_PAUSE: int = _declare(
+        900, "Wait before a new round of tries where giving up would lose work (promotion, purge)."
+    )
+    QUARANTINE_TTL: int | None = _declare(
+        7 * 86_400, "Age at which cleanup discards a quarantined asset; None keeps it for ever."
+    )
+    UNATTACHED_TTL: int | None = _declare(
+        None, "Age at which cleanup discards an asset that nothing is attached to; None: never."
+    )
+    TEMP_DIR: str | None = _declare(None, "Folder for working copies; None: the system's.")
+    MAX_PIXELS: int = _declare(50_000_000, "Pixels of one image, unless a profile says otherwise.")
+    IMAGE_BACKEND: str | None = _declare(
+        None, "'vips' or 'pillow'; None takes libvips where it can be imported."
+    )
+    DECODER_MEMORY: int = _declare(1 << 30, "Address space of a decoder process.")
+    DECODER_SECONDS: int = _declare(30, "Wall clock of one decoding.")
+    SCHEDULES: dict[str, str | None] = _declare(  # noqa: RUF009
+        {},
+        "Cron line (UTC) of each maintenance task: 'abort_incomplete_uploads', 'cleanup_orphans', "
+        "'reconcile'. Reconcile runs twice a minute unless set; None turns a task off.",
+    )
+    CLEANUP_DRY_RUN: bool = _declare(
+        False, "Whether the scheduled cleanup only reports. It says so loudly on every run."
+    )
+
+
+def config() -> Config:
+    """The settings in force. Raises TypeError on an unknown key (a system check says it first)."""
+    return _load()
+
+
+@lru_cache(maxsize=1)
+def _load() -> Config:
+    return Config(**raw())
+
+
+def raw() -> Mapping[str, Any]:
+    """The ``RINDLE`` dict as the project wrote it."""
+    value: Mapping[str, Any] = getattr(django_settings, "RINDLE", {})
+    return value
+
+
+def describe() -> Iterator[tuple[str, object, str]]:
+    """Each setting's name, default and meaning, for checks and documentation."""
+    defaults = Config()
+    for entry in fields(Config):
+        yield entry.name, getattr(defaults, entry.name), entry.metadata["doc"]
+
+
+def database() -> str:
+    """Alias of the one database that holds media rows and jobs.
+
+    Every decision reads and writes there: a replica may lag, and jobs on another alias would
+    survive a rollback.
+    """
+    return str(getattr(django_settings, "PROCRASTINATE_DATABASE_ALIAS", "default"))
+
+
+def _reset(*, setting: str, **_: object) -> None:
+    if setting == "RINDLE":
+        _load.cache_clear()
+
+
+setting_changed.connect(_reset, dispatch_uid="rindle.conf")
