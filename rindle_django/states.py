@@ -111,7 +111,6 @@ ABSORBING_ASSET_STATES = frozenset({"quarantined", "deleted"})
 VERIFIED_ASSET_STATES = frozenset({"available", "processing", "transcoding", "ready", "degraded"})
 PROMOTABLE_ASSET_STATES = frozenset({"validating", "analyzing", "promoting"})
 ATTACHABLE_ASSET_STATES = frozenset(ASSET.states) - ABSORBING_ASSET_STATES - {"staged"}
-VERIFIABLE_SESSION_STATES = SESSION.sources_of("verifying")
 OPEN_SESSION_STATES = SESSION.sources_of("expired")
 ACTIVE_VARIANT_STATES = frozenset({"planned", "queued", "processing"})
 REQUEUEABLE_VARIANT_STATES = frozenset({"failed", "cancelled", "missing", "stale"})

@@ -1,7 +1,55 @@
-"""Settings of the test suite."""
+"""Settings of the test suite. Postgres comes from DATABASE_URL or an embedded server."""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
+import dj_database_url
+
+from tests.plugins.postgres import database_url
+
 SECRET_KEY = "not-secret"
 USE_TZ = True
-INSTALLED_APPS: list[str] = []
+DEBUG = False
+ALLOWED_HOSTS = ["*"]
+DATABASES = {"default": dj_database_url.parse(database_url())}
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "procrastinate.contrib.django",
+    "rindle_django",
+    "tests.app",
+]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+ROOT_URLCONF = "tests.urls"
+STATIC_URL = "/static/"
+MEDIA_ROOT = Path(tempfile.gettempdir()) / "rindle-tests-media"
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": MEDIA_ROOT},
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

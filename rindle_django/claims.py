@@ -1,0 +1,98 @@
+"""Claims: who may work on a row, for how long, and with which fencing token.
+
+A claim is a lease by the database's clock. A worker that dies lets it expire; whoever comes next
+takes the row over with a higher fence, and all that the former holder still writes is refused.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+
+from django.db import close_old_connections, connections
+from django.db.models import F, Q
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Now
+
+from rindle_django.conf import config
+from rindle_django.lifecycle import transition
+from rindle_django.models import Claimable
+
+
+def unclaimed() -> Q:
+    return Q(lease_until__isnull=True) | Q(lease_until__lte=Now())
+
+
+def held(row: Claimable) -> Q:
+    """Condition: nobody has taken ``row`` over since this holder claimed it."""
+    return Q(fence=row.fence)
+
+
+def take(row: Claimable, working_state: str) -> bool:
+    """Claim ``row`` for this worker; False if another holds it or it moved on.
+
+    Tries are counted here, before the work, so that work which kills its worker is counted too.
+    Call it inside ``lifecycle.locked``.
+    """
+    terms = {
+        "fence": F("fence") + 1,
+        "attempts": F("attempts") + 1,
+        "lease_until": _in(config().LEASE),
+        "wake_at": _in(config().LEASE + config().RECONCILE_GRACE),
+    }
+    if row.state != working_state:
+        return transition(row, working_state, where=unclaimed(), **terms)
+    # A killed attempt left the row in its working state: take it over, do not trip on it (W1.6).
+    mine = type(row).objects.filter(unclaimed(), pk=row.pk, state=working_state)
+    taken = bool(mine.update(**terms))
+    if taken:
+        row.refresh_from_db(fields=list(terms), from_queryset=type(row).objects.all())
+    return taken
+
+
+def exhausted(row: Claimable) -> bool:
+    """Whether earlier claims used up the tries without reporting back: they died."""
+    return row.attempts >= row.max_attempts
+
+
+# What a row looks like once nobody works on it and nothing is due.
+AT_REST: dict[str, None] = {"lease_until": None, "wake_at": None}
+
+
+def due_in(delay: float) -> dict[str, Combinable | None]:
+    """Fields of a row whose job was enqueued with ``delay``: free, and watched from then on."""
+    return {"lease_until": None, "wake_at": _in(delay + config().RECONCILE_GRACE)}
+
+
+@contextmanager
+def kept_alive(rows: Sequence[Claimable]) -> Iterator[None]:
+    """Renew the leases of ``rows`` from a thread of its own while the work goes on."""
+    done = threading.Event()
+    renewer = threading.Thread(target=_renew, args=(rows, done), daemon=True, name="rindle-lease")
+    renewer.start()
+    try:
+        yield
+    finally:
+        done.set()
+        renewer.join()
+
+
+def _renew(rows: Sequence[Claimable], done: threading.Event) -> None:
+    try:
+        while not done.wait(config().LEASE / 3):
+            close_old_connections()
+            for row in rows:
+                type(row).objects.filter(
+                    pk=row.pk, fence=row.fence, lease_until__isnull=False
+                ).update(
+                    lease_until=_in(config().LEASE),
+                    wake_at=_in(config().LEASE + config().RECONCILE_GRACE),
+                )
+    finally:
+        connections.close_all()
+
+
+def _in(seconds: float) -> Combinable:
+    return Now() + timedelta(seconds=seconds)

@@ -1,0 +1,83 @@
+"""Jobs: their names, queues and tries, and the only way to enqueue one.
+
+A job is enqueued on Django's own connection and in its own savepoint, so that it commits with the
+state change that triggers it, in workers too: there Procrastinate's own ``defer`` would use
+another connection, and the job would outlive a rollback.
+"""
+
+from __future__ import annotations
+
+import datetime
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+from procrastinate import exceptions, manager, tasks
+from procrastinate.contrib.django.django_connector import DjangoConnector
+
+from rindle_django.conf import config, database
+
+Argument = str | int | bool | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A kind of job. ``tries`` counts the first run; Procrastinate's ``max_attempts`` does not."""
+
+    name: str
+    queue: str
+    tries: int
+    singleton: bool = False
+
+
+PROMOTE = Job("rindle:promote_asset", "rindle_promote", 3)
+PROCESS = Job("rindle:process_variant", "rindle_process", 5)
+MEDIA = Job("rindle:process_media_variant", "rindle_media", 5)
+PURGE = Job("rindle:purge_storage", "rindle_purge", 3)
+CLEANUP = Job("rindle:cleanup_orphans", "rindle_maintenance", 3)
+ABORT = Job("rindle:abort_incomplete_uploads", "rindle_maintenance", 3)
+RECONCILE = Job("rindle:reconcile", "rindle_maintenance", 1, singleton=True)
+
+JOBS = (PROMOTE, PROCESS, MEDIA, PURGE, CLEANUP, ABORT, RECONCILE)
+QUEUES = tuple(dict.fromkeys(job.queue for job in JOBS))
+
+
+def enqueue(job: Job, *, delay: float = 0.0, **arguments: Argument) -> None:
+    """Add one job to the current transaction, to start after ``delay`` seconds."""
+    enqueue_many(job, [arguments], delay=delay)
+
+
+def enqueue_many(
+    job: Job, arguments: Sequence[Mapping[str, Argument]], *, delay: float = 0.0
+) -> None:
+    """Add jobs of one kind to the current transaction, in one statement."""
+    if not arguments:
+        return
+    alias = database()
+    deferrer = tasks.configure_task(
+        name=job.name,
+        queue=job.queue,
+        queueing_lock=job.name if job.singleton else None,
+        schedule_at=_in(delay) if delay > 0 else None,
+        job_manager=manager.JobManager(DjangoConnector(alias=alias)),
+    )
+    try:
+        # A savepoint of its own: a refused job must not abort the caller's transaction, which
+        # Postgres would then roll back in silence at COMMIT.
+        with transaction.atomic(using=alias):
+            deferrer.batch_defer(*[dict(each) for each in arguments])
+    except exceptions.AlreadyEnqueued:
+        if not job.singleton:
+            raise
+
+
+def backoff(attempt: int) -> float:
+    """Seconds to wait after failed try number ``attempt`` (from 1): exponential, full jitter."""
+    ceiling = min(config().BACKOFF_CAP, config().BACKOFF_BASE * 2 ** max(attempt - 1, 0))
+    return random.uniform(ceiling / 2, ceiling)  # noqa: S311  (jitter, not a secret)
+
+
+def _in(delay: float) -> datetime.datetime:
+    return timezone.now() + datetime.timedelta(seconds=delay)

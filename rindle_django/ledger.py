@@ -1,0 +1,117 @@
+"""The ledger of objects: a key is written down before its first byte, and struck off only when
+the storage has confirmed its absence. Nothing is stored or deleted except through here.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Greatest, Now
+
+from rindle_django.models import Asset, StoredObject
+
+PREFIXES: Mapping[str, str] = {
+    "staging": "incoming",
+    "original": "originals",
+    "variant": "variants",
+}
+
+
+def expect(
+    asset: Asset, purpose: str, *, settles_in: float, extension: str = "", content_type: str = ""
+) -> StoredObject:
+    """Write down a fresh key. It has to be committed before anybody can write the object.
+
+    ``settles_in`` is the time in seconds after which no writer can be writing it any more. Keys
+    hold the asset's and the object's id and are never reused: who removes an object of its own
+    can never remove another's (W1.8).
+    """
+    identity = uuid.uuid4()
+    return StoredObject.objects.create(
+        id=identity,
+        asset=asset,
+        purpose=purpose,
+        storage=asset.storage,
+        key=f"{PREFIXES[purpose]}/{asset.pk}/{identity}{extension}",
+        content_type=content_type,
+        settles_at=Now() + timedelta(seconds=settles_in),
+        wake_at=None,
+    )
+
+
+def confirm(stored: StoredObject, *, byte_size: int, content_type: str = "") -> bool:
+    """The storage has the object. False if it was given up meanwhile."""
+    moved = StoredObject.objects.filter(pk=stored.pk, state="expected").update(
+        state="present", byte_size=byte_size, content_type=content_type, updated_at=Now()
+    )
+    stored.state = "present" if moved else stored.state
+    return bool(moved)
+
+
+def doom(objects: QuerySet[StoredObject] | Iterable[StoredObject], *, settled: bool = False) -> int:
+    """Nobody needs these objects any more. Call it in the transaction that stops needing them.
+
+    ``settled`` says that their writer is the caller and has stopped writing.
+    """
+    rows = _as_queryset(objects).filter(state__in=("expected", "present"))
+    settles_at = Now() if settled else F("settles_at")
+    return rows.update(
+        state="doomed",
+        attempts=0,
+        settles_at=settles_at,
+        wake_at=Greatest(settles_at, Now()),
+        updated_at=Now(),
+    )
+
+
+def settle(stored: StoredObject, *, within: float = 0.0) -> None:
+    """No writer can be writing ``stored`` once ``within`` seconds have passed."""
+    StoredObject.objects.filter(pk=stored.pk).update(
+        settles_at=Now() + timedelta(seconds=within), updated_at=Now()
+    )
+
+
+def of_asset(asset_id: object) -> QuerySet[StoredObject]:
+    return StoredObject.objects.filter(asset_id=asset_id)
+
+
+def deletable(asset_id: object) -> QuerySet[StoredObject]:
+    """Doomed objects that no writer can be writing any more."""
+    return of_asset(asset_id).filter(
+        Q(settles_at__isnull=True) | Q(settles_at__lte=Now()), state="doomed"
+    )
+
+
+def remaining(asset_id: object) -> QuerySet[StoredObject]:
+    """What the storage may still hold of an asset."""
+    return of_asset(asset_id).exclude(state="gone")
+
+
+def struck_off(objects: Iterable[StoredObject]) -> int:
+    """The storage confirmed that these are absent. Their rows stay as receipts."""
+    return (
+        _as_queryset(objects)
+        .filter(state="doomed")
+        .update(state="gone", gone_at=Now(), wake_at=None, reason_code="", updated_at=Now())
+    )
+
+
+def kept(stored: StoredObject, *, reason_code: str, retry_in: float) -> None:
+    """The storage did not confirm a deletion: the row stays and is tried again."""
+    StoredObject.objects.filter(pk=stored.pk, state="doomed").update(
+        attempts=stored.attempts + 1,
+        reason_code=reason_code,
+        wake_at=Now() + timedelta(seconds=retry_in),
+        updated_at=Now(),
+    )
+
+
+def _as_queryset(
+    objects: QuerySet[StoredObject] | Iterable[StoredObject],
+) -> QuerySet[StoredObject]:
+    if isinstance(objects, QuerySet):
+        return objects
+    return StoredObject.objects.filter(pk__in=[stored.pk for stored in objects])

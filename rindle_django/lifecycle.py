@@ -1,0 +1,210 @@
+"""The one primitive that changes a state, and the outbox that tells of it.
+
+A transition is a conditional write: it happens if the row is still in a state that has the edge,
+else nothing happens and the caller is told. History is written in the same transaction; events
+leave after the outermost commit.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+from typing import Any
+
+from django.db import connections, models, transaction
+from django.db.models.functions import Now
+
+from rindle_django import events
+from rindle_django.conf import database
+from rindle_django.errors import Misconfigured, RequestRefused
+from rindle_django.models import Asset, Stateful, Transition, UploadSession, Variant
+from rindle_django.states import Machine
+from rindle_django.storage import adapter_for
+
+logger = logging.getLogger(__name__)
+
+_cause: ContextVar[Mapping[str, Any]] = ContextVar("rindle_cause", default={})  # noqa: B039
+
+
+@contextmanager
+def caused_by(**cause: object) -> Iterator[None]:
+    """Name who or what causes the transitions made inside; kept in history."""
+    token = _cause.set({**_cause.get(), **cause})
+    try:
+        yield
+    finally:
+        _cause.reset(token)
+
+
+@contextmanager
+def locked(asset_id: object) -> Iterator[Asset]:
+    """A transaction that holds the asset's row, which comes before all others in lock order.
+
+    Raises RequestRefused("asset_not_found").
+    """
+    with transaction.atomic(using=database()):
+        asset = Asset.objects.select_for_update().filter(pk=asset_id).first()
+        if asset is None:
+            raise RequestRefused("asset_not_found")
+        yield asset
+
+
+def transition(
+    row: Stateful,
+    to: str,
+    *,
+    only_from: Collection[str] | None = None,
+    where: models.Q | None = None,
+    **fields: Any,
+) -> bool:
+    """Move ``row`` to ``to`` if the database still allows it; False if somebody was first.
+
+    ``only_from`` narrows the machine's sources, ``where`` adds conditions on the row (a fence, a
+    deadline), ``fields`` are written along. On success ``row`` carries the new values; on failure
+    it is stale: re-read before deciding anything.
+    """
+    return bool(transition_all([row], to, only_from=only_from, where=where, **fields))
+
+
+def transition_all(
+    rows: Sequence[Stateful],
+    to: str,
+    *,
+    only_from: Collection[str] | None = None,
+    where: models.Q | None = None,
+    **fields: Any,
+) -> list[Stateful]:
+    """``transition`` for rows of one model in one statement; returns those that moved."""
+    if not rows:
+        return []
+    model, machine = type(rows[0]), rows[0].machine
+    sources = machine.sources_of(to)
+    sources = sources if only_from is None else sources & frozenset(only_from)
+    with transaction.atomic(using=database()):
+        eligible = (
+            model.objects.filter(pk__in=[row.pk for row in rows], state__in=sources)
+            .filter(where or models.Q())
+            .order_by("pk")
+            .select_for_update()
+        )
+        before = dict(eligible.values_list("pk", "state"))
+        if not before:
+            return []
+        changes = {"state": to, **fields}
+        model.objects.filter(pk__in=before).update(**changes, updated_at=Now())
+        moved = [row for row in rows if row.pk in before]
+        _refresh(moved, changes)
+        _write_history(machine, moved, before, to)
+    return moved
+
+
+def _refresh(rows: Sequence[Stateful], changes: Mapping[str, Any]) -> None:
+    computed = [name for name, value in changes.items() if hasattr(value, "resolve_expression")]
+    for row in rows:
+        for name, value in changes.items():
+            if name not in computed:
+                setattr(row, name, value)
+        if computed:
+            row.refresh_from_db(fields=computed, from_queryset=type(row).objects.all())
+
+
+def record_birth(row: Stateful) -> None:
+    """Write a new row's first history entry. Call it in the transaction that inserts the row."""
+    _write_history(row.machine, [row], {row.pk: ""}, row.state)
+
+
+def _write_history(
+    machine: Machine, rows: Sequence[Stateful], before: Mapping[Any, str], to: str
+) -> None:
+    entries = Transition.objects.bulk_create(
+        [_history_of(machine, row, before[row.pk], to) for row in rows]
+    )
+    transaction.on_commit(
+        partial(emit_pending, [entry.pk for entry in entries]), using=database(), robust=True
+    )
+
+
+def _history_of(machine: Machine, row: Stateful, source: str, to: str) -> Transition:
+    asset = _asset_of(row)
+    return Transition(
+        subject=machine.name,
+        subject_id=row.pk,
+        asset_id=asset.pk,
+        from_state=source,
+        to_state=to,
+        profile=asset.profile,
+        adapter=adapter_name(asset.storage),
+        reason_code=row.reason_code,
+        cause=dict(_cause.get()),
+        metadata=_metadata_of(row),
+    )
+
+
+def _asset_of(row: Stateful) -> Asset:
+    if isinstance(row, Asset):
+        return row
+    assert isinstance(row, Variant | UploadSession)
+    return row.asset
+
+
+def _metadata_of(row: Stateful) -> dict[str, Any]:
+    if isinstance(row, Variant):
+        return {"variant_id": str(row.pk), "variant_name": row.name}
+    return {"session_id": str(row.pk)} if isinstance(row, UploadSession) else {}
+
+
+def adapter_name(alias: str) -> str:
+    """What telemetry calls the storage: its adapter's name, or the alias if that is gone."""
+    try:
+        return adapter_for(alias).name
+    except Misconfigured:
+        return alias
+
+
+# --- outbox ------------------------------------------------------------------------------------
+
+
+def emit_pending(ids: Sequence[int]) -> int:
+    """Send the events of history entries that were not sent yet; returns how many were sent.
+
+    An entry is marked first and sent then, so no event is ever sent twice.
+    """
+    entries = Transition.objects.in_bulk(_mark_sent(ids))
+    for _, entry in sorted(entries.items()):
+        event = _event_of(entry)
+        if event is not None:
+            events.emit(event, _event_metadata(entry))
+    return len(entries)
+
+
+def _mark_sent(ids: Sequence[int]) -> list[int]:
+    with connections[database()].cursor() as cursor:
+        cursor.execute(
+            "UPDATE rindle_transition SET emitted_at = statement_timestamp()"
+            " WHERE id = ANY(%s) AND emitted_at IS NULL RETURNING id",
+            [list(ids)],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _event_of(entry: Transition) -> str | None:
+    if entry.subject == "session":
+        return {"initialized": "rindle.upload.start", "completed": "rindle.upload.stop"}.get(
+            entry.to_state
+        )
+    return f"rindle.{entry.subject}.state_change" if entry.from_state else None
+
+
+def _event_metadata(entry: Transition) -> dict[str, Any]:
+    return {
+        "profile": entry.profile,
+        "adapter": entry.adapter,
+        "from": entry.from_state,
+        "to": entry.to_state,
+        "asset_id": str(entry.asset_id),
+        **({"reason_code": entry.reason_code} if entry.reason_code else {}),
+        **entry.metadata,
+    }

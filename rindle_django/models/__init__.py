@@ -1,0 +1,24 @@
+"""The rows: assets, variants, sessions, attachments, the ledger of objects, and history."""
+
+from rindle_django.models.asset import PROMOTE_TRIES, Asset
+from rindle_django.models.attachment import Attachment
+from rindle_django.models.base import Claimable, Row, Stateful
+from rindle_django.models.history import Transition
+from rindle_django.models.object import StoredObject
+from rindle_django.models.session import UploadSession
+from rindle_django.models.variant import PROCESS_TRIES, ProcessingRun, Variant
+
+__all__ = [
+    "PROCESS_TRIES",
+    "PROMOTE_TRIES",
+    "Asset",
+    "Attachment",
+    "Claimable",
+    "ProcessingRun",
+    "Row",
+    "Stateful",
+    "StoredObject",
+    "Transition",
+    "UploadSession",
+    "Variant",
+]

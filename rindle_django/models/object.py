@@ -1,0 +1,57 @@
+"""``StoredObject``: the ledger. A row for every key, before a byte is written under it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from rindle_django.models.asset import Asset
+from rindle_django.models.base import Stateful, due_index, state_check
+from rindle_django.states import OBJECT, Machine
+
+PURPOSES = ("staging", "original", "variant")
+
+
+class StoredObject(Stateful):
+    """One object in one storage. When it is gone the row stays, as the receipt.
+
+    ``settles_at`` is when no writer can be writing the key any more; before that a deletion could
+    be overtaken by a late write, so none is attempted.
+    """
+
+    machine: ClassVar[Machine] = OBJECT
+
+    # Not enforced: the receipt outlives its asset.
+    asset = models.ForeignKey(
+        Asset, on_delete=models.DO_NOTHING, db_constraint=False, related_name="objects_ledger"
+    )
+    purpose = models.TextField()
+    storage = models.TextField()
+    key = models.TextField()
+    content_type = models.TextField(blank=True, default="")
+    byte_size = models.BigIntegerField(null=True)
+    settles_at = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    wake_at = models.DateTimeField(null=True)
+    gone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("stored object")
+        verbose_name_plural = _("stored objects")
+        constraints = [
+            state_check(OBJECT, "rindle_object_state"),
+            models.CheckConstraint(
+                condition=models.Q(purpose__in=PURPOSES),
+                name="rindle_object_purpose",
+            ),
+            models.UniqueConstraint(fields=["storage", "key"], name="rindle_object_key"),
+        ]
+        indexes = [
+            due_index("rindle_object_due"),
+            models.Index(fields=["asset", "state"], name="rindle_object_asset"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.id}"

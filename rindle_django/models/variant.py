@@ -1,0 +1,99 @@
+"""``Variant``: one output of an asset, and each attempt to make it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from rindle_django.models.asset import Asset
+from rindle_django.models.base import Claimable, Row, due_index, state_check
+from rindle_django.states import VARIANT, Machine
+
+PROCESS_TRIES = 5
+RUN_OUTCOMES = ("running", "succeeded", "failed", "retried", "superseded", "lost")
+
+
+class Variant(Claimable):
+    machine: ClassVar[Machine] = VARIANT
+
+    asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="variants")
+    name = models.TextField()
+    kind = models.TextField()
+    # The recipe that is wanted; ``published_digest`` is the one that ``object`` was made by.
+    recipe_digest = models.TextField()
+    published_digest = models.TextField(blank=True, default="")
+    # What is served. Stays while a newer output is being made.
+    object = models.OneToOneField(
+        "rindle.StoredObject",
+        on_delete=models.RESTRICT,
+        null=True,
+        related_name="published_as",
+        verbose_name=_("object"),
+    )
+    content_type = models.TextField(blank=True, default="")
+    byte_size = models.BigIntegerField(null=True)
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+    pages = models.PositiveIntegerField(null=True)
+    generated_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("variant")
+        verbose_name_plural = _("variants")
+        constraints = [
+            state_check(VARIANT, "rindle_variant_state"),
+            models.UniqueConstraint(fields=["asset", "name"], name="rindle_variant_name"),
+            models.CheckConstraint(
+                condition=~models.Q(state="ready") | models.Q(object__isnull=False),
+                name="rindle_variant_ready_has_object",
+            ),
+        ]
+        indexes = [
+            due_index("rindle_variant_due"),
+            models.Index(fields=["state", "-created_at"], name="rindle_variant_by_state"),
+            models.Index(fields=["-created_at"], name="rindle_variant_created"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.asset_id}"
+
+    @property
+    def servable(self) -> bool:
+        """Whether there is an output to show, be it of an older recipe."""
+        return self.object_id is not None and self.state not in ("missing", "purged")
+
+
+class ProcessingRun(Row):
+    """One attempt at one variant: when, by which worker, how it ended."""
+
+    asset_id = models.UUIDField()
+    variant_id = models.UUIDField()
+    variant_name = models.TextField()
+    attempt = models.PositiveIntegerField()
+    fence = models.BigIntegerField()
+    worker = models.TextField(blank=True, default="")
+    outcome = models.TextField(default="running")
+    reason_code = models.TextField(blank=True, default="")
+    reason = models.TextField(blank=True, default="")
+    started_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("processing run")
+        verbose_name_plural = _("processing runs")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(outcome__in=RUN_OUTCOMES),
+                name="rindle_run_outcome",
+            ),
+            models.UniqueConstraint(fields=["variant_id", "fence"], name="rindle_run_fence"),
+        ]
+        indexes = [
+            models.Index(fields=["asset_id", "started_at"], name="rindle_run_asset"),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.attempt} at {self.variant_name} of {self.asset_id}"

@@ -1,0 +1,15 @@
+"""The bounds within which a profile's files are decoded."""
+
+from __future__ import annotations
+
+from rindle_django.conf import config
+from rindle_django.media.limits import Limits
+from rindle_django.profiles import Profile
+
+
+def limits_of(profile: type[Profile]) -> Limits:
+    return Limits(
+        max_pixels=profile.pixel_limit(),
+        memory_bytes=config().DECODER_MEMORY,
+        wall_seconds=config().DECODER_SECONDS,
+    )

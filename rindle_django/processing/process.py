@@ -1,0 +1,175 @@
+"""Making variants: claim what is due of an asset, render it in isolation, publish each output."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rindle_django import claims, ledger, telemetry
+from rindle_django.conf import config
+from rindle_django.errors import ContentRefused, RequestRefused, RindleError
+from rindle_django.lifecycle import locked
+from rindle_django.media.images import Rendered, render_images
+from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant
+from rindle_django.processing.aggregate import settle_asset
+from rindle_django.processing.limits import limits_of
+from rindle_django.processing.publish import give_up, publish, retry_or_fail
+from rindle_django.profiles import ImageRecipe, profile_of_row
+from rindle_django.states import VERIFIED_ASSET_STATES
+from rindle_django.storage import adapter_for
+from rindle_django.workspace import workspace
+
+
+@dataclass
+class Attempt:
+    """One claimed variant on its way: what to make, under which key, in which run."""
+
+    variant: Variant
+    recipe: ImageRecipe
+    output: StoredObject
+    run: ProcessingRun
+    target: Path | None = None
+
+
+def process_variant(asset_id: str, variant_name: str) -> None:
+    """Make one variant, and those of its siblings that wait for the same work.
+
+    The source is fetched and decoded once for all of them; the siblings' own jobs then find
+    nothing to do. Returns quietly when there is nothing to do, whoever asks and however often.
+    """
+    asset, attempts = _claim(asset_id, variant_name)
+    if asset is None or not attempts:
+        return
+    with (
+        telemetry.span(
+            "rindle.process",
+            parent=asset.traceparent,
+            attributes={"rindle.profile": asset.profile, "rindle.variants": len(attempts)},
+        ),
+        claims.kept_alive([attempt.variant for attempt in attempts]),
+    ):
+        _make(asset, attempts)
+
+
+def _claim(asset_id: str, variant_name: str) -> tuple[Asset | None, list[Attempt]]:
+    try:
+        with locked(asset_id) as asset:
+            if asset.state not in VERIFIED_ASSET_STATES:
+                return None, []
+            named = Variant.objects.filter(asset=asset, name=variant_name).first()
+            if named is None:
+                return None, []
+            attempts = [attempt for each in _due(asset, named) if (attempt := _start(asset, each))]
+            settle_asset(asset)
+            return asset, attempts
+    except RequestRefused:
+        return None, []
+
+
+def _due(asset: Asset, named: Variant) -> list[Variant]:
+    due = Variant.objects.filter(
+        claims.unclaimed(), asset=asset, kind=named.kind, state__in=("queued", "processing")
+    ).order_by("name")
+    # Waiting out a retry's delay is the named one's privilege; its siblings keep theirs.
+    return [variant for variant in due if variant.pk == named.pk or variant.attempts == 0]
+
+
+def _start(asset: Asset, variant: Variant) -> Attempt | None:
+    """Claim one variant and write its output and its run down, all in the claim's transaction."""
+    variant.asset = asset
+    if claims.exhausted(variant):
+        give_up(variant, "worker_lost", "Its workers died over it.")
+        return None
+    try:
+        recipe = profile_of_row(asset.profile).recipe(variant.name)
+    except RindleError as error:
+        give_up(variant, error.code, str(error))
+        return None
+    if not claims.take(variant, "processing"):
+        return None
+    _close_lost_runs(variant)
+    digest = recipe.digest()
+    Variant.objects.filter(pk=variant.pk).update(recipe_digest=digest)
+    variant.recipe_digest = digest
+    return Attempt(variant, recipe, _output_of(asset, recipe), _run_of(variant))
+
+
+def _output_of(asset: Asset, recipe: ImageRecipe) -> StoredObject:
+    return ledger.expect(
+        asset,
+        "variant",
+        settles_in=config().LEASE * 2,
+        extension="." + recipe.format.replace("jpeg", "jpg"),
+        content_type=recipe.content_type,
+    )
+
+
+def _close_lost_runs(variant: Variant) -> None:
+    ProcessingRun.objects.filter(variant_id=variant.pk, outcome="running").update(outcome="lost")
+
+
+def _run_of(variant: Variant) -> ProcessingRun:
+    return ProcessingRun.objects.create(
+        asset_id=variant.asset_id,
+        variant_id=variant.pk,
+        variant_name=variant.name,
+        attempt=variant.attempts,
+        fence=variant.fence,
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+    )
+
+
+def _make(asset: Asset, attempts: Sequence[Attempt]) -> None:
+    with workspace() as folder:
+        try:
+            source = _fetch(asset, folder)
+            results = _render(asset, source, attempts, folder)
+        except Exception as error:
+            for attempt in attempts:
+                retry_or_fail(attempt.variant, attempt.output, attempt.run, error)
+            return
+        for attempt, result in zip(attempts, results, strict=True):
+            _finish(asset, attempt, result)
+
+
+def _fetch(asset: Asset, folder: Path) -> Path:
+    """The verified original, and proof that it still is: its hash is compared on every read."""
+    assert asset.original is not None
+    path, digest = folder / "source", hashlib.sha256()
+    adapter_for(asset.original.storage).download(asset.original.key, path, on_chunk=digest.update)
+    if digest.hexdigest() != asset.sha256:
+        raise ContentRefused("checksum_mismatch")
+    return path
+
+
+def _render(
+    asset: Asset, source: Path, attempts: Sequence[Attempt], folder: Path
+) -> list[Rendered | RindleError]:
+    for attempt in attempts:
+        attempt.target = folder / attempt.output.pk.hex
+    return render_images(
+        source,
+        asset.content_type,
+        [(attempt.recipe, attempt.target) for attempt in attempts if attempt.target],
+        limits_of(profile_of_row(asset.profile)),
+    )
+
+
+def _finish(asset: Asset, attempt: Attempt, result: Rendered | RindleError) -> None:
+    try:
+        if isinstance(result, RindleError):
+            raise result
+        assert attempt.target is not None
+        adapter_for(attempt.output.storage).put_file(
+            attempt.output.key,
+            attempt.target,
+            content_type=result.content_type,
+            cache_control=profile_of_row(asset.profile).delivery.cache_control,
+        )
+        publish(attempt.variant, attempt.output, attempt.run, result)
+    except Exception as error:
+        retry_or_fail(attempt.variant, attempt.output, attempt.run, error)

@@ -1,0 +1,117 @@
+"""How an attempt at a variant ends: published, superseded, tried again, or failed."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from rindle_django import claims, jobs, ledger
+from rindle_django.conf import config
+from rindle_django.errors import Kind, RequestRefused, classify, reason_code, reason_text
+from rindle_django.lifecycle import locked, transition
+from rindle_django.media.images import Rendered
+from rindle_django.models import ProcessingRun, StoredObject, Variant
+from rindle_django.processing.aggregate import settle_asset
+from rindle_django.processing.plan import ring
+from rindle_django.purge import enqueue_purge
+from rindle_django.states import VERIFIED_ASSET_STATES
+
+
+def publish(variant: Variant, output: StoredObject, run: ProcessingRun, rendered: Rendered) -> bool:
+    """Make ``output`` what is served; False if this attempt was overtaken (W1.8, W1.9).
+
+    The object is in storage. One transaction decides under the asset's lock: only the holder of
+    the claim publishes, only for a live asset and an unchanged recipe, and whatever is not served
+    afterwards is doomed in the same breath.
+    """
+    with locked(variant.asset_id) as asset:
+        served_before = variant.object
+        won = (
+            asset.state in VERIFIED_ASSET_STATES
+            and ledger.confirm(
+                output, byte_size=rendered.byte_size, content_type=rendered.content_type
+            )
+            and transition(
+                variant,
+                "ready",
+                where=claims.held(variant) & Q(recipe_digest=variant.recipe_digest),
+                object=output,
+                published_digest=variant.recipe_digest,
+                content_type=rendered.content_type,
+                byte_size=rendered.byte_size,
+                width=rendered.width,
+                height=rendered.height,
+                pages=rendered.pages,
+                generated_at=Now(),
+                reason_code="",
+                reason="",
+                attempts=0,
+                **claims.AT_REST,
+            )
+        )
+        loser = served_before if won else output
+        _close(run, "succeeded" if won else "superseded")
+        if loser is not None:
+            ledger.doom([loser], settled=True)
+            enqueue_purge(asset)
+        settle_asset(asset)
+    return won
+
+
+def retry_or_fail(
+    variant: Variant, output: StoredObject, run: ProcessingRun, error: Exception
+) -> None:
+    """End an attempt that raised. What time can mend is tried again, within the budget; the rest
+    fails at once (W1.19). ``failed`` therefore means: spent, or hopeless."""
+    permanent = classify(error) in (Kind.CONTENT, Kind.CONFIGURATION, Kind.REQUEST)
+    code, text = reason_code(error), reason_text(error)
+    try:
+        with locked(variant.asset_id) as asset:
+            # After a storage error the write may still be on its way; after a verdict it is not.
+            ledger.doom([output], settled=permanent)
+            if permanent or claims.exhausted(variant):
+                _close(run, "failed", code, text)
+                _fail(variant, code, text)
+            else:
+                _close(run, "retried", code, text)
+                _retry(variant, code, text)
+            enqueue_purge(asset, delay=0.0 if permanent else config().LEASE * 2)
+            settle_asset(asset)
+    except RequestRefused:
+        return  # the asset was purged meanwhile, and its ledger with it
+
+
+def _fail(variant: Variant, code: str, text: str) -> None:
+    transition(
+        variant,
+        "failed",
+        where=claims.held(variant),
+        reason_code=code,
+        reason=text,
+        **claims.AT_REST,
+    )
+
+
+def _retry(variant: Variant, code: str, text: str) -> None:
+    delay = jobs.backoff(variant.attempts)
+    if transition(
+        variant,
+        "queued",
+        only_from={"processing"},
+        where=claims.held(variant),
+        reason_code=code,
+        reason=text,
+        **claims.due_in(delay),
+    ):
+        ring(variant, delay=delay)
+
+
+def give_up(variant: Variant, code: str, text: str) -> None:
+    """Fail a variant that cannot be attempted at all. Inside ``locked``."""
+    transition(variant, "failed", reason_code=code, reason=text, **claims.AT_REST)
+
+
+def _close(run: ProcessingRun, outcome: str, code: str = "", text: str = "") -> None:
+    ProcessingRun.objects.filter(pk=run.pk).update(
+        outcome=outcome, reason_code=code, reason=text, finished_at=Now()
+    )

@@ -1,0 +1,175 @@
+"""From ``validating`` to ``available``: freeze, inspect, publish; or quarantine, or later."""
+
+from __future__ import annotations
+
+from rindle_django import claims, jobs, ledger, telemetry
+from rindle_django.conf import config
+from rindle_django.errors import (
+    ContentRefused,
+    Kind,
+    Misconfigured,
+    RequestRefused,
+    classify,
+    reason_code,
+    reason_text,
+)
+from rindle_django.lifecycle import locked, transition
+from rindle_django.media.types import extension_for
+from rindle_django.models import Asset, StoredObject, UploadSession
+from rindle_django.processing.plan import plan_variants
+from rindle_django.profiles import Profile, profile_of_row
+from rindle_django.promotion.inspect import Findings, inspect, look_before
+from rindle_django.purge import enqueue_purge
+from rindle_django.states import ABSORBING_ASSET_STATES, PROMOTABLE_ASSET_STATES
+from rindle_django.storage import adapter_for
+from rindle_django.workspace import workspace
+
+
+def promote(asset_id: str) -> None:
+    """Do what is due to promote one asset; nothing if it is promoted, held by another, or gone.
+
+    Verdicts on the bytes quarantine; anything else is tried again, in rounds of three tries, for
+    as long as it takes: an outage never costs a file.
+    """
+    asset = _claim(asset_id)
+    if asset is None:
+        return
+    with telemetry.span(
+        "rindle.promote",
+        parent=asset.traceparent,
+        attributes={"rindle.profile": asset.profile, "rindle.attempt": asset.attempts},
+    ):
+        try:
+            with claims.kept_alive([asset]):
+                _promote(asset)
+        except Exception as error:
+            _settle(asset, error)
+
+
+def _claim(asset_id: str) -> Asset | None:
+    try:
+        with locked(asset_id) as asset:
+            if asset.state not in PROMOTABLE_ASSET_STATES:
+                return None
+            if claims.exhausted(asset):
+                _quarantine_locked(asset, "worker_lost", "Its workers died over it.")
+                return None
+            return asset if claims.take(asset, "analyzing") else None
+    except RequestRefused:
+        return None
+
+
+def _promote(asset: Asset) -> None:
+    profile = profile_of_row(asset.profile)
+    session = UploadSession.objects.select_related("staging").get(asset=asset, state="completed")
+    mime = look_before(profile, session)
+    frozen = _freeze(asset, session, profile, mime)
+    with workspace() as folder:
+        findings = inspect(profile, session, frozen, folder)
+    if findings.content_type != mime:
+        # The bytes changed between the look and the copy: the frozen ones carry a wrong type.
+        raise ContentRefused("mime_not_allowed", mime=findings.content_type)
+    _publish(asset, frozen, findings, profile)
+
+
+def _freeze(
+    asset: Asset, session: UploadSession, profile: type[Profile], mime: str
+) -> StoredObject:
+    """Copy the staged bytes, within the storage, to a key that no client can write (U4, X9).
+
+    Each attempt freezes anew, under a key of its own: what an earlier one left may be half
+    written.
+    """
+    with locked(asset.pk) as current:
+        frozen = ledger.expect(
+            current,
+            "original",
+            settles_in=config().LEASE * 2,
+            extension=extension_for(mime),
+            content_type=mime,
+        )
+    adapter_for(frozen.storage).copy(
+        session.staging.key,
+        frozen.key,
+        content_type=mime,
+        cache_control=profile.delivery.cache_control,
+    )
+    return frozen
+
+
+def _publish(
+    asset: Asset,
+    frozen: StoredObject,
+    findings: Findings,
+    profile: type[Profile],
+) -> None:
+    """One transaction: the asset available, its variants and their jobs, the staging key doomed.
+
+    Whoever has lost the claim, or finds the asset quarantined or deleted, publishes nothing.
+    """
+    header = findings.header
+    with locked(asset.pk) as current:
+        confirmed = ledger.confirm(
+            frozen, byte_size=findings.byte_size, content_type=findings.content_type
+        )
+        if confirmed and transition(
+            current,
+            "promoting",
+            only_from={"analyzing"},
+            where=claims.held(asset),
+            original=frozen,
+            kind=findings.kind,
+            content_type=findings.content_type,
+            byte_size=findings.byte_size,
+            sha256=findings.sha256,
+            width=header.width if header else None,
+            height=header.height if header else None,
+            pages=header.pages if header else None,
+            has_alpha=header.has_alpha if header else None,
+        ):
+            transition(
+                current, "available", reason_code="", reason="", attempts=0, **claims.AT_REST
+            )
+            plan_variants(current, profile)
+            ledger.doom(
+                ledger.of_asset(current.pk).exclude(pk=frozen.pk).exclude(purpose="variant")
+            )
+        else:
+            ledger.doom([frozen])
+        enqueue_purge(current)
+
+
+def _settle(asset: Asset, error: Exception) -> None:
+    """Decide what a failed attempt means. Configuration faults wait like outages, but say so."""
+    if classify(error) is Kind.CONTENT:
+        _quarantine(asset, error)
+        return
+    with locked(asset.pk) as current:
+        _retry_locked(current, asset, error)
+    if isinstance(error, Misconfigured):
+        raise error
+
+
+def _quarantine(asset: Asset, error: Exception) -> None:
+    with locked(asset.pk) as current:
+        if current.fence == asset.fence:
+            _quarantine_locked(current, reason_code(error), reason_text(error))
+
+
+def _quarantine_locked(asset: Asset, code: str, text: str) -> None:
+    """The bytes stay in the ledger, unreachable, until cleanup's time for quarantined ones."""
+    transition(asset, "quarantined", reason_code=code, reason=text, **claims.AT_REST)
+
+
+def _retry_locked(current: Asset, claimed: Asset, error: Exception) -> None:
+    if current.state in ABSORBING_ASSET_STATES or current.fence != claimed.fence:
+        return
+    round_over = current.attempts >= current.max_attempts
+    delay = config().ROUND_PAUSE if round_over else jobs.backoff(current.attempts)
+    Asset.objects.filter(pk=current.pk).update(
+        reason_code=reason_code(error),
+        reason=reason_text(error),
+        attempts=0 if round_over else current.attempts,
+        **claims.due_in(delay),
+    )
+    jobs.enqueue(jobs.PROMOTE, asset_id=str(current.pk), delay=delay)

@@ -1,0 +1,145 @@
+"""Purge: an asset that nobody wants is tombstoned, its objects deleted, and its rows dropped only
+once the storage has confirmed that every object is absent.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from rindle_django import jobs, ledger
+from rindle_django.claims import AT_REST
+from rindle_django.conf import config, database
+from rindle_django.errors import RequestRefused, TransientFailure, reason_code
+from rindle_django.lifecycle import locked, transition, transition_all
+from rindle_django.models import Asset, ProcessingRun, StoredObject, UploadSession, Variant
+from rindle_django.states import VARIANT
+from rindle_django.storage import adapter_for
+
+
+@dataclass(frozen=True)
+class PurgeReport:
+    """What one purge did: objects confirmed absent, objects kept because the storage balked."""
+
+    deleted: int = 0
+    kept: int = 0
+    dropped: bool = False
+
+
+def enqueue_purge(asset: Asset, *, delay: float = 0.0) -> None:
+    """Queue a purge in the current transaction."""
+    jobs.enqueue(jobs.PURGE, asset_id=str(asset.pk), profile=asset.profile, delay=delay)
+
+
+def request_purge(asset: Asset) -> None:
+    """Ask that ``asset`` be deleted unless somebody attaches it first. Inside ``locked``."""
+    Asset.objects.filter(pk=asset.pk).update(purge_requested_at=Now(), updated_at=Now())
+    enqueue_purge(asset)
+
+
+def discard(asset_id: object) -> bool:
+    """Delete an unattached asset; False if it is attached or deleted already.
+
+    The rows' fate is sealed here, in one transaction; the objects go later, by the purge job.
+    """
+    with locked(asset_id) as asset:
+        return not asset.attachments.exists() and discard_locked(asset)
+
+
+def discard_locked(asset: Asset, **reason: str) -> bool:
+    """``discard`` of an asset that is locked and known to be unattached."""
+    if not _tombstone(asset, **reason):
+        return False
+    enqueue_purge(asset)
+    return True
+
+
+def purge(asset_id: object) -> PurgeReport:
+    """Do what is due for one asset's storage; safe to repeat, at any time, by anybody.
+
+    Raises TransientFailure when the storage kept an object, so that the job is tried again.
+    """
+    _tombstone_if_requested(asset_id)
+    report = _delete_doomed(asset_id)
+    dropped = _drop_rows(asset_id)
+    return PurgeReport(deleted=report.deleted, kept=report.kept, dropped=dropped)
+
+
+def purge_or_raise(asset_id: object) -> PurgeReport:
+    report = purge(asset_id)
+    if report.kept:
+        raise TransientFailure(
+            "storage_unavailable",
+            alias="",
+            operation="delete",
+            detail=f"{report.kept} objects not confirmed",
+        )
+    return report
+
+
+def _tombstone_if_requested(asset_id: object) -> None:
+    try:
+        with locked(asset_id) as asset:
+            # Under the lock an attach is either visible here or will see the tombstone (W1.3).
+            if asset.purge_requested_at is not None and not asset.attachments.exists():
+                _tombstone(asset)
+    except RequestRefused:
+        return  # dropped already; objects may still be left over
+
+
+def _tombstone(asset: Asset, **reason: str) -> bool:
+    deleted = transition(asset, "deleted", **AT_REST, **reason)
+    if deleted:
+        variants = list(Variant.objects.filter(asset=asset))
+        for variant in variants:
+            variant.asset = asset
+        transition_all(variants, "purged", only_from=VARIANT.sources_of("purged"), **AT_REST)
+        ledger.doom(ledger.of_asset(asset.pk))
+    return deleted
+
+
+def _delete_doomed(asset_id: object) -> PurgeReport:
+    batches: dict[str, list[StoredObject]] = defaultdict(list)
+    for stored in ledger.deletable(asset_id):
+        batches[stored.storage].append(stored)
+    reports = [_delete_from(alias, objects) for alias, objects in sorted(batches.items())]
+    return PurgeReport(
+        deleted=sum(report.deleted for report in reports),
+        kept=sum(report.kept for report in reports),
+    )
+
+
+def _delete_from(alias: str, objects: Sequence[StoredObject]) -> PurgeReport:
+    try:
+        deletion = adapter_for(alias).delete([stored.key for stored in objects])
+        confirmed, failed = deletion.confirmed, deletion.failed
+    except Exception as error:  # any failure keeps the rows (W1.2)
+        confirmed, failed = frozenset(), {stored.key: reason_code(error) for stored in objects}
+    gone = [stored for stored in objects if stored.key in confirmed]
+    kept = [stored for stored in objects if stored.key not in confirmed]
+    with transaction.atomic(using=database()):
+        ledger.struck_off(gone)
+        for stored in kept:
+            why = failed.get(stored.key, "unconfirmed")
+            ledger.kept(stored, reason_code=why, retry_in=config().ROUND_PAUSE)
+    return PurgeReport(deleted=len(gone), kept=len(kept))
+
+
+def _drop_rows(asset_id: object) -> bool:
+    """Drop a deleted asset once the storage holds nothing of it; else leave it to be woken."""
+    try:
+        with locked(asset_id) as asset:
+            if asset.state != "deleted" or ledger.remaining(asset_id).exists():
+                return False
+            Asset.objects.filter(pk=asset.pk).update(original=None)
+            ProcessingRun.objects.filter(asset_id=asset.pk).delete()
+            Variant.objects.filter(asset=asset).delete()
+            UploadSession.objects.filter(asset=asset).delete()
+            asset.delete()
+            return True
+    except RequestRefused:
+        return False

@@ -1,0 +1,37 @@
+"""Tickets: the proof that a client was promised one upload. The session row is the authority."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.core import signing
+
+from rindle_django.actors import actor_id
+from rindle_django.errors import RequestRefused
+from rindle_django.models import UploadSession
+
+
+def issue(session: UploadSession) -> str:
+    """A ticket for ``session``: opaque, of one purpose, useless to another actor."""
+    return signing.Signer(salt="rindle.ticket").sign(session.pk.hex)
+
+
+def redeem(ticket: str, actor: Any = None) -> UploadSession:
+    """The session that ``ticket`` stands for.
+
+    Raises RequestRefused: "ticket_invalid" if it was not issued here, "session_not_found" if its
+    session is gone or belongs to another actor; the two look alike to a stranger.
+    """
+    try:
+        identity = uuid.UUID(hex=signing.Signer(salt="rindle.ticket").unsign(ticket))
+    except (signing.BadSignature, ValueError):
+        raise RequestRefused("ticket_invalid") from None
+    session = (
+        UploadSession.objects.select_related("asset", "staging")
+        .filter(pk=identity, actor=actor_id(actor))
+        .first()
+    )
+    if session is None:
+        raise RequestRefused("session_not_found")
+    return session

@@ -1,0 +1,39 @@
+"""Working copies: a fresh folder for each piece of work, gone when the work is."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rindle_django.conf import config
+
+PREFIX = "rindle-work-"
+
+
+def root() -> Path:
+    return Path(config().TEMP_DIR or tempfile.gettempdir())
+
+
+@contextmanager
+def workspace() -> Iterator[Path]:
+    """A new, private, empty folder. Names are never reused: a decoder's cache must not find an
+    earlier file under one (S6)."""
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root()))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(older_than: float) -> int:
+    """Remove folders that killed work left behind and nobody touched for ``older_than`` seconds."""
+    swept = 0
+    for folder in root().glob(f"{PREFIX}*"):
+        if folder.is_dir() and time.time() - folder.stat().st_mtime > older_than:
+            shutil.rmtree(folder, ignore_errors=True)
+            swept += 1
+    return swept
