@@ -1,3 +1,107 @@
-"""Durable media for Django."""
+"""Durable media for Django: uploads that survive, every step a row and a job in one transaction.
+
+The public verbs are importable from here and load what they need when first used, so that the
+package can be imported before Django's apps are ready.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0.dev0"
+
+if TYPE_CHECKING:
+    from rindle_django.attachments import (
+        MediaSlot as MediaSlot,
+    )
+    from rindle_django.attachments import (
+        MediaSlots as MediaSlots,
+    )
+    from rindle_django.attachments import (
+        attach as attach,
+    )
+    from rindle_django.attachments import (
+        attached as attached,
+    )
+    from rindle_django.attachments import (
+        attachments_of as attachments_of,
+    )
+    from rindle_django.attachments import (
+        detach as detach,
+    )
+    from rindle_django.delivery import url as url
+    from rindle_django.delivery import variant_url as variant_url
+    from rindle_django.processing import requeue_variants as requeue_variants
+    from rindle_django.profiles import (
+        Delivery as Delivery,
+    )
+    from rindle_django.profiles import (
+        ImageRecipe as ImageRecipe,
+    )
+    from rindle_django.profiles import (
+        Profile as Profile,
+    )
+    from rindle_django.purge import discard as discard
+    from rindle_django.uploads import (
+        UploadTicket as UploadTicket,
+    )
+    from rindle_django.uploads import (
+        abort_upload as abort_upload,
+    )
+    from rindle_django.uploads import (
+        initiate_upload as initiate_upload,
+    )
+    from rindle_django.uploads import (
+        sign_upload as sign_upload,
+    )
+    from rindle_django.uploads import (
+        upload as upload,
+    )
+    from rindle_django.uploads import (
+        verify_upload as verify_upload,
+    )
+
+_ROOMS = {
+    "attachments": "MediaSlot MediaSlots attach attached attachments_of detach",
+    "delivery": "url variant_url",
+    "processing": "requeue_variants",
+    "profiles": "Delivery ImageRecipe Profile",
+    "purge": "discard",
+    "uploads": "UploadTicket abort_upload initiate_upload sign_upload upload verify_upload",
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names.split()}
+# As in Django, each verb that waits for the database or the storage has an ``a``-form.
+_ASYNC = {
+    f"a{name}": name
+    for name in [
+        "abort_upload",
+        "attach",
+        "attached",
+        "detach",
+        "discard",
+        "initiate_upload",
+        "requeue_variants",
+        "sign_upload",
+        "upload",
+        "url",
+        "variant_url",
+        "verify_upload",
+    ]
+}
+
+__all__ = ["__version__", *sorted(_HOME), *sorted(_ASYNC)]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    if name in _ASYNC:
+        from asgiref.sync import sync_to_async
+
+        return sync_to_async(__getattr__(_ASYNC[name]))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

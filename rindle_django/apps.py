@@ -14,7 +14,8 @@ class RindleConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from rindle_django import signals, telemetry  # noqa: F401  (signals subscribe on import)
+        from rindle_django import checks, signals, telemetry  # noqa: F401  (signals subscribe)
 
         telemetry.connect()
+        checks.connect()
         autodiscover_modules("media")

@@ -5,6 +5,7 @@ from rindle_django.models.attachment import Attachment
 from rindle_django.models.base import Claimable, Row, Stateful
 from rindle_django.models.history import Transition
 from rindle_django.models.object import StoredObject
+from rindle_django.models.proxies import FailedVariant
 from rindle_django.models.session import UploadSession
 from rindle_django.models.variant import PROCESS_TRIES, ProcessingRun, Variant
 
@@ -14,6 +15,7 @@ __all__ = [
     "Asset",
     "Attachment",
     "Claimable",
+    "FailedVariant",
     "ProcessingRun",
     "Row",
     "Stateful",

@@ -30,6 +30,7 @@ class Attachment(Row):
                 name="rindle_attachment_slot",
             ),
         ]
+        indexes = [models.Index(fields=["-created_at"], name="rindle_attachment_created")]
 
     def __str__(self) -> str:
         return f"{self.slot} of {self.owner_type_id}:{self.owner_id}"

@@ -51,6 +51,7 @@ class StoredObject(Stateful):
         indexes = [
             due_index("rindle_object_due"),
             models.Index(fields=["asset", "state"], name="rindle_object_asset"),
+            models.Index(fields=["-created_at"], name="rindle_object_created"),
         ]
 
     def __str__(self) -> str:

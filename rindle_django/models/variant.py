@@ -43,6 +43,7 @@ class Variant(Claimable):
     class Meta:
         verbose_name = _("variant")
         verbose_name_plural = _("variants")
+        permissions = [("requeue_variant", _("Can requeue a failed variant"))]
         constraints = [
             state_check(VARIANT, "rindle_variant_state"),
             models.UniqueConstraint(fields=["asset", "name"], name="rindle_variant_name"),
@@ -55,6 +56,11 @@ class Variant(Claimable):
             due_index("rindle_variant_due"),
             models.Index(fields=["state", "-created_at"], name="rindle_variant_by_state"),
             models.Index(fields=["-created_at"], name="rindle_variant_created"),
+            models.Index(
+                fields=["-updated_at"],
+                name="rindle_variant_failed",
+                condition=models.Q(state="failed"),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -93,6 +99,7 @@ class ProcessingRun(Row):
         ]
         indexes = [
             models.Index(fields=["asset_id", "started_at"], name="rindle_run_asset"),
+            models.Index(fields=["-started_at"], name="rindle_run_started"),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,37 @@
+"""Upload sessions."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from rindle_django.admin.base import ProfileFilter, ReadOnlyAdmin, StateFilter, link_to
+from rindle_django.models import UploadSession
+
+
+class UploadSessionAdmin(ReadOnlyAdmin[UploadSession]):
+    list_display = ("filename", "asset_link", "profile", "badge", "byte_size", "expires_at")
+    list_filter = (StateFilter, ProfileFilter)
+    search_fields = ("=id", "=asset__id")
+    ordering = ("-created_at",)
+    list_select_related = ("asset",)
+    fields = (
+        "asset_link",
+        "profile",
+        "state",
+        "reason_code",
+        "reason",
+        "actor",
+        "filename",
+        "content_type",
+        "byte_size",
+        "expires_at",
+        "verified_at",
+        "created_at",
+        "updated_at",
+    )
+
+    @admin.display(description=_("asset"))
+    def asset_link(self, session: UploadSession) -> SafeString:
+        return link_to(session.asset, session.asset_id)

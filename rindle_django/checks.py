@@ -1,0 +1,241 @@
+"""System checks: what is wrong with a project's settings and profiles, said at start-up.
+
+Each check has a stable id and a hint that says what to do. None touches network or storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as Caution
+from django.db import connections, router
+from django.urls import NoReverseMatch, reverse
+
+from rindle_django.attachments.owners import declared_slots
+from rindle_django.conf import Config, database, describe, raw
+from rindle_django.errors import RindleError
+from rindle_django.media.images import decodable
+from rindle_django.media.types import MEDIA_TYPES, canonical
+from rindle_django.models import Asset
+from rindle_django.profiles import Profile, clashes, registered
+from rindle_django.storage import adapter_for
+from rindle_django.tasks import SCHEDULED
+
+Check = Callable[[], Iterator[CheckMessage]]
+
+
+def _settings() -> Iterator[CheckMessage]:
+    value = raw()
+    if not isinstance(value, dict):
+        yield Error("RINDLE must be a dict.", id="rindle.E001")
+        return
+    known = {name: default for name, default, _ in describe()}
+    for name in sorted(set(value) - set(known)):
+        yield Error(
+            f"RINDLE has no setting {name!r}.",
+            hint=f"Known: {', '.join(known)}.",
+            id="rindle.E001",
+        )
+    for name in sorted(set(value) & set(known)):
+        if not _is_like(known[name], value[name]):
+            yield Error(
+                f"RINDLE[{name!r}] is {value[name]!r}, which does not fit.",
+                hint=f"It is declared as {Config.__annotations__[name]}.",
+                id="rindle.E002",
+            )
+    yield from _schedules(value)
+
+
+def _is_like(default: object, value: object) -> bool:
+    if default is None or value is None:
+        return value is None or isinstance(value, str | int)
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, int | float):
+        return isinstance(value, int | float) and value >= 0
+    return isinstance(value, type(default))
+
+
+def _schedules(value: dict[str, Any]) -> Iterator[CheckMessage]:
+    schedules = value.get("SCHEDULES", {})
+    for name in sorted(set(schedules) - set(SCHEDULED)):
+        yield Error(
+            f"RINDLE['SCHEDULES'] names {name!r}, which is no maintenance task.",
+            hint=f"Maintenance tasks: {', '.join(SCHEDULED)}.",
+            id="rindle.E003",
+        )
+    for name in ("abort_incomplete_uploads", "cleanup_orphans"):
+        if name not in schedules:
+            yield Caution(
+                f"Nothing schedules {name}: what clients abandon is kept for ever.",
+                hint=f"Add it to RINDLE['SCHEDULES'], or run manage.py rindle_{name} from cron "
+                "and set it to None there.",
+                id="rindle.W001",
+            )
+
+
+def _database() -> Iterator[CheckMessage]:
+    alias = database()
+    if router.db_for_write(Asset) != alias:
+        yield Error(
+            f"Media rows go to database {router.db_for_write(Asset)!r}, jobs to {alias!r}: a job "
+            "would survive the rollback of what it was for.",
+            hint="Point PROCRASTINATE_DATABASE_ALIAS and your router at the same alias.",
+            id="rindle.E010",
+        )
+    if connections[alias].vendor != "postgresql":
+        yield Error(
+            f"Database {alias!r} is not PostgreSQL.",
+            hint="Jobs and rows share PostgreSQL transactions; no other database will do.",
+            id="rindle.E011",
+        )
+    if "procrastinate.contrib.django" not in settings.INSTALLED_APPS:
+        yield Error(
+            "procrastinate.contrib.django is not in INSTALLED_APPS.",
+            hint="Add it before 'rindle_django'.",
+            id="rindle.E012",
+        )
+
+
+def _image_backend() -> Iterator[CheckMessage]:
+    if find_spec("pyvips") is None:
+        yield Caution(
+            "libvips is not installed; images are processed by Pillow, slower and with more "
+            "memory.",
+            hint="pip install 'rindle-django[vips]' brings libvips along.",
+            id="rindle.W002",
+        )
+
+
+def _profiles() -> Iterator[CheckMessage]:
+    for kept, refused in clashes():
+        yield Error(
+            f"{refused.__module__}.{refused.__qualname__} and {kept.__module__}."
+            f"{kept.__qualname__} are both named {kept.name!r}.",
+            hint="Give each profile a name of its own; names are stored on rows.",
+            obj=refused,
+            id="rindle.E020",
+        )
+    for profile in registered():
+        yield from _one_profile(profile)
+
+
+def _one_profile(profile: type[Profile]) -> Iterator[CheckMessage]:
+    for problem, hint, number in _profile_problems(profile):
+        yield Error(f"{profile.__qualname__}: {problem}", hint=hint, obj=profile, id=number)
+    for content_type in profile.content_types:
+        media_type = MEDIA_TYPES.get(canonical(content_type))
+        missing = decodable(media_type.mime) if media_type and media_type.kind == "image" else None
+        if missing:
+            yield Caution(
+                f"{profile.__qualname__} takes {content_type}, which cannot be decoded here.",
+                hint=missing,
+                obj=profile,
+                id="rindle.W003",
+            )
+
+
+def _profile_problems(profile: type[Profile]) -> Iterator[tuple[str, str, str]]:
+    if not profile.name or not isinstance(profile.name, str):
+        yield "it has no name.", "Set name = '…'; it is stored on rows.", "rindle.E021"
+    if not profile.content_types:
+        yield "content_types is empty.", "List what is accepted.", "rindle.E022"
+    for content_type in profile.content_types:
+        if canonical(content_type) not in MEDIA_TYPES:
+            known = ", ".join(sorted(MEDIA_TYPES))
+            yield f"{content_type!r} is of no known type.", f"Known: {known}.", "rindle.E022"
+    for field in ("max_bytes", "max_pixels"):
+        value = getattr(profile, field)
+        if value is not None and (isinstance(value, bool) or value < 1):
+            yield f"{field} is {value!r}.", "Give a positive whole number.", "rindle.E023"
+    for name, recipe in profile.variants.items():
+        for problem in recipe.problems():
+            yield f"variant {name!r}: {problem}.", "See ImageRecipe.", "rindle.E024"
+    yield from _storage_problems(profile)
+    yield from _hook_problems(profile)
+
+
+def _storage_problems(profile: type[Profile]) -> Iterator[tuple[str, str, str]]:
+    try:
+        capabilities = adapter_for(profile.storage).capabilities
+    except RindleError as error:
+        yield str(error), "See STORAGES in your settings.", "rindle.E025"
+        return
+    if not profile.delivery.public and not capabilities.signed_get:
+        yield (
+            f"storage {profile.storage!r} cannot sign URLs.",
+            "Use another storage or Delivery(public=True).",
+            "rindle.E026",
+        )
+    if profile.delivery.public and not capabilities.public_url:
+        yield (
+            f"storage {profile.storage!r} has no public URL.",
+            "Set base_url or custom_domain, or keep delivery private.",
+            "rindle.E026",
+        )
+
+
+def _hook_problems(profile: type[Profile]) -> Iterator[tuple[str, str, str]]:
+    for hook, method in (("scanner", "scan"), ("authorizer", "authorize")):
+        value = getattr(profile, hook)
+        if isinstance(value, type) or (value is not None and not hasattr(value, method)):
+            yield (
+                f"{hook} must be an object with a method {method}().",
+                f"Give an instance, as in {hook} = My{hook.title()}().",
+                "rindle.E027",
+            )
+
+
+def _slots() -> Iterator[CheckMessage]:
+    names = {profile.name for profile in registered()}
+    for (owner, name), rule in declared_slots().items():
+        if rule.profile not in names:
+            yield Error(
+                f"{owner.__qualname__}.{name} takes assets of {rule.profile!r}, which is no "
+                "registered profile.",
+                hint=f"Registered: {', '.join(sorted(names)) or 'none'}.",
+                obj=owner,
+                id="rindle.E028",
+            )
+
+
+def _urls() -> Iterator[CheckMessage]:
+    try:
+        reverse("rindle:uploads")
+    except NoReverseMatch:
+        yield Caution(
+            "rindle_django.urls is not included in the URLconf.",
+            hint='Add path("rindle/", include("rindle_django.urls")): uploads from browsers and '
+            "signed delivery from a file system go through it.",
+            id="rindle.W004",
+        )
+
+
+def _open_uploads() -> Iterator[CheckMessage]:
+    for profile in registered():
+        if profile.anonymous_uploads and profile.authorizer is None:
+            yield Caution(
+                f"{profile.__qualname__} takes uploads from anybody.",
+                hint="Give it an authorizer, or set anonymous_uploads = False.",
+                obj=profile,
+                id="rindle.W010",
+            )
+
+
+def _checker(*checks: Check) -> Callable[..., list[CheckMessage]]:
+    def run(**_: object) -> list[CheckMessage]:
+        return [message for check in checks for message in check()]
+
+    return run
+
+
+def connect() -> None:
+    """Register the checks; called once the apps are ready."""
+    register(_checker(_settings, _profiles, _slots, _image_backend), "rindle")
+    register(_checker(_database), "rindle", Tags.compatibility)
+    register(_checker(_urls), "rindle", Tags.urls)
+    register(_checker(_open_uploads), "rindle", deploy=True)

@@ -1,0 +1,25 @@
+"""Views of rows for the admin."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from rindle_django.models.base import PrimaryManager
+from rindle_django.models.variant import Variant
+
+
+class FailedManager(PrimaryManager["FailedVariant"]):
+    def get_queryset(self) -> models.QuerySet[FailedVariant]:
+        return super().get_queryset().filter(state="failed")
+
+
+class FailedVariant(Variant):
+    """A variant whose tries are spent, or whose error no retry can mend."""
+
+    objects = FailedManager()
+
+    class Meta:
+        proxy = True
+        verbose_name = _("failed variant")
+        verbose_name_plural = _("failed variants")

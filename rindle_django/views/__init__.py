@@ -1,0 +1,1 @@
+"""HTTP: the JSON steps of an upload, and what a file system needs a server for."""

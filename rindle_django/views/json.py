@@ -1,0 +1,67 @@
+"""How errors and bodies travel: JSON in, JSON out, never a stack trace."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from rindle_django.errors import Kind, RequestRefused, RindleError
+
+logger = logging.getLogger(__name__)
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+MAX_BODY = 64 * 1024
+
+
+def answers_json(view: View[P]) -> View[P]:
+    """Turn the library's errors into ``{"error": {"code", "message"}}`` with their status.
+
+    The view runs outside ATOMIC_REQUESTS: storage is never called inside a transaction.
+    """
+
+    @functools.wraps(view)
+    def answering(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        try:
+            response = view(request, *args, **kwargs)
+        except RindleError as error:
+            response = _refusal(error)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    return transaction.non_atomic_requests(answering)
+
+
+def _refusal(error: RindleError) -> JsonResponse:
+    if error.kind is Kind.CONFIGURATION:
+        # The text is for operators; the client learns that it is not the client's fault.
+        logger.error("%s: %s", error.code, error)
+    body = {"error": {"code": error.code, "message": str(error)}}
+    return JsonResponse(body, status=error.status)
+
+
+def body_of(request: HttpRequest) -> dict[str, Any]:
+    """The request's JSON object. Raises RequestRefused("request_invalid")."""
+    if int(request.headers.get("Content-Length") or 0) > MAX_BODY:
+        raise RequestRefused("request_invalid", why="the body is too long")
+    try:
+        body = json.loads(request.body)
+    except ValueError:
+        raise RequestRefused("request_invalid", why="the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise RequestRefused("request_invalid", why="the body is not a JSON object")
+    return body
+
+
+def text(body: dict[str, Any], name: str, default: str | None = None) -> str:
+    """A text field of the body. Raises RequestRefused("request_invalid")."""
+    value = body.get(name, default)
+    if not isinstance(value, str):
+        raise RequestRefused("request_invalid", why=f"{name} must be text")
+    return value
