@@ -73,6 +73,7 @@ CODES: dict[str, Code] = {
         "The upload was declared as {expected!r} but sent as {received!r}.", 409
     ),
     "object_missing": _request("The file has not arrived yet. Upload it, then verify.", 409),
+    "media_not_found": _request("There is nothing under this link any more.", 404),
     "object_exists": _request("This upload has already been received.", 409),
     "upload_expired": _request("The upload expired before it was completed. Start again.", 410),
     "upload_aborted": _request("The upload was aborted. Start again.", 409),
@@ -120,6 +121,14 @@ CODES: dict[str, Code] = {
     "io_in_transaction": _configuration(
         "Storage call {operation!r} inside a database transaction. Call it outside atomic() "
         "(for a view: @transaction.non_atomic_requests)."
+    ),
+    "urls_not_mounted": _configuration(
+        "No URL leads to rindle's {view!r} view. Add path('media/', "
+        "include('rindle_django.urls')) to the root URLconf."
+    ),
+    "credentials_missing": _configuration(
+        "Storage {alias!r} has no credentials to sign URLs with. Set access_key and secret_key in "
+        "its OPTIONS, or give the process a role."
     ),
     "unsupported_by_storage": _configuration("Storage {alias!r} cannot {operation}."),
     "profile_gone": _configuration(

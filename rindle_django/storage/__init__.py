@@ -1,0 +1,31 @@
+"""The outside world of bytes: one adapter for each storage alias, and what it can promise.
+
+Knows nothing of assets or rows; keys come from the ledger.
+"""
+
+from rindle_django.storage.base import (
+    Adapter,
+    Capabilities,
+    Deletion,
+    ObjectStat,
+    SignedRequest,
+    SignedURL,
+    outside_transactions,
+    refuse_inside_transaction,
+)
+from rindle_django.storage.disposition import content_disposition
+from rindle_django.storage.registry import adapter_for, register_adapter
+
+__all__ = [
+    "Adapter",
+    "Capabilities",
+    "Deletion",
+    "ObjectStat",
+    "SignedRequest",
+    "SignedURL",
+    "adapter_for",
+    "content_disposition",
+    "outside_transactions",
+    "refuse_inside_transaction",
+    "register_adapter",
+]

@@ -1,0 +1,83 @@
+"""Tokens in the URLs of our own views, for storages that cannot sign URLs of their own.
+
+A token carries everything its request may do. It is signed with SECRET_KEY (and read with
+SECRET_KEY_FALLBACKS), with a salt for each purpose, so that neither kind passes for the other.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import astuple, dataclass
+from typing import Any, TypeVar
+
+from django.core.signing import BadSignature, Signer
+
+from rindle_django.errors import RequestRefused
+from rindle_django.storage.window import window_for
+
+
+@dataclass(frozen=True)
+class PutGrant:
+    """Leave to store one object, as declared. ``expires`` is in Unix seconds."""
+
+    alias: str
+    key: str
+    length: int
+    content_type: str
+    sha256: str | None
+    expires: int
+
+
+@dataclass(frozen=True)
+class GetGrant:
+    """Leave to read one object, with these headers. ``expires`` is in Unix seconds."""
+
+    alias: str
+    key: str
+    content_type: str
+    disposition: str | None
+    expires: int
+
+
+Grant = TypeVar("Grant", PutGrant, GetGrant)
+
+SALTS: dict[type[Any], str] = {PutGrant: "rindle.storage.put", GetGrant: "rindle.storage.get"}
+
+
+def put_token(
+    alias: str, key: str, *, length: int, content_type: str, sha256: str | None, expires_in: int
+) -> str:
+    expires = int(time.time()) + expires_in
+    return _write(PutGrant(alias, key, length, content_type, sha256, expires))
+
+
+def get_token(alias: str, key: str, *, content_type: str, disposition: str | None, ttl: int) -> str:
+    """The same token for everybody who asks within a window; ``ttl`` seconds or more to live."""
+    expires = window_for(ttl).end + ttl
+    return _write(GetGrant(alias, key, content_type, disposition, expires))
+
+
+def read_put(token: str) -> PutGrant:
+    """What ``token`` allows; raises RequestRefused "url_invalid" or "url_expired"."""
+    return _read(token, PutGrant)
+
+
+def read_get(token: str) -> GetGrant:
+    """What ``token`` allows; raises RequestRefused "url_invalid" or "url_expired"."""
+    return _read(token, GetGrant)
+
+
+def _write(grant: PutGrant | GetGrant) -> str:
+    return Signer(salt=SALTS[type(grant)]).sign_object(astuple(grant))
+
+
+def _read(token: str, kind: type[Grant]) -> Grant:
+    if not token.isascii():  # the signer would fail on lone surrogates instead of refusing them
+        raise RequestRefused("url_invalid")
+    try:
+        grant = kind(*Signer(salt=SALTS[kind]).unsign_object(token))
+    except BadSignature:
+        raise RequestRefused("url_invalid") from None
+    if grant.expires <= time.time():
+        raise RequestRefused("url_expired")
+    return grant
