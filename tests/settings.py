@@ -50,6 +50,15 @@ STORAGES = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": MEDIA_ROOT},
     },
+    "public": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": MEDIA_ROOT, "base_url": "/public-media/"},
+    },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Backoff and takeover in test time; the reconciler is called, not waited for.
+RINDLE = {
+    "BACKOFF_BASE": 0.01,
+    "SCHEDULES": {"abort_incomplete_uploads": "0 1 * * *", "cleanup_orphans": "0 2 * * *"},
+}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from typing import BinaryIO
 
 from django.http import (
     FileResponse,
@@ -92,12 +92,13 @@ def _chunks(request: HttpRequest) -> Iterator[bytes]:
 def media(request: HttpRequest, token: str) -> HttpResponse | FileResponse:
     """Serve what the token was signed for."""
     grant = read_get(token)
-    path = _path_of(grant)
+    stream = _open(grant)
     etag = f'"{hashlib.sha256(grant.key.encode()).hexdigest()[:32]}"'
     if request.headers.get("If-None-Match") == etag:
+        stream.close()
         response: HttpResponse | FileResponse = HttpResponseNotModified()
     else:
-        response = FileResponse(path.open("rb"), content_type=grant.content_type)
+        response = FileResponse(stream, content_type=grant.content_type)
         response.headers["Content-Disposition"] = grant.disposition or "inline"
     response.headers["ETag"] = etag  # keys are never reused, so a key is its content
     response.headers.update(SAFETY_HEADERS)
@@ -106,16 +107,16 @@ def media(request: HttpRequest, token: str) -> HttpResponse | FileResponse:
     return response
 
 
-def _path_of(grant: GetGrant) -> Path:
+def _open(grant: GetGrant) -> BinaryIO:
     adapter = adapter_for(grant.alias)
     if not isinstance(adapter, FileSystemAdapter):
         raise RequestRefused("url_invalid")
-    stored = StoredObject.objects.filter(storage=grant.alias, key=grant.key, state="present")
-    path = adapter.path_of(grant.key)
     # A link outlives a deletion; what was taken back must not be shown any more.
-    if not stored.exists() or not path.is_file():
-        raise RequestRefused("object_missing")
-    return path
+    if not StoredObject.objects.filter(
+        storage=grant.alias, key=grant.key, state="present"
+    ).exists():
+        raise RequestRefused("media_not_found")
+    return adapter.open(grant.key)
 
 
 def _remaining_life(grant: GetGrant) -> int:

@@ -1,0 +1,117 @@
+"""The vocabulary of the tests: pictures, uploads, and what is left in a storage."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.db import connections
+from PIL import Image
+
+from rindle_django import initiate_upload, sign_upload, upload, verify_upload
+from rindle_django.models import Asset, StoredObject, Transition
+from rindle_django.storage import adapter_for
+from rindle_django.testing import drain_jobs
+
+
+def picture(
+    width: int = 640, height: int = 480, form: str = "JPEG", mode: str = "RGB", **options: Any
+) -> bytes:
+    """An image file with a gradient, so that no two sizes look alike."""
+    image = Image.linear_gradient("L").resize((width, height)).convert(mode)
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def named(content: bytes, name: str) -> ContentFile[bytes]:
+    return ContentFile(content, name=name)
+
+
+def arrive(
+    content: bytes,
+    *,
+    profile: str = "photo",
+    filename: str = "photo.jpg",
+    content_type: str = "image/jpeg",
+    actor: Any = None,
+    declared_size: int | None = None,
+    sha256: str = "",
+) -> Asset:
+    """A direct upload whose bytes a client put into storage by the signed request, verified."""
+    ticket = initiate_upload(
+        profile,
+        filename=filename,
+        content_type=content_type,
+        byte_size=declared_size or len(content),
+        sha256=sha256,
+        actor=actor,
+    )
+    sign_upload(ticket.ticket, actor=actor)
+    stage(ticket.asset_id, content)
+    return verify_upload(ticket.ticket, actor=actor)
+
+
+def stage(asset_id: object, content: bytes) -> StoredObject:
+    """Put bytes under an upload's staging key, as a client that got past the signature would."""
+    staging = StoredObject.objects.get(asset_id=asset_id, purpose="staging")
+    adapter_for(staging.storage).put_stream(
+        staging.key,
+        [content],
+        length=None,
+        content_type="application/octet-stream",
+        limit=1 << 40,
+    )
+    return staging
+
+
+def ready(content: bytes | None = None, *, profile: str = "photo", **options: Any) -> Asset:
+    """An asset that went all the way."""
+    asset = upload(profile, named(content or picture(), "photo.jpg"), **options)
+    drain_jobs()
+    return fresh(asset)
+
+
+def fresh(asset: Asset) -> Asset:
+    return Asset.objects.get(pk=asset.pk)
+
+
+def variant_states(asset: Asset) -> dict[str, str]:
+    return dict(asset.variants.values_list("name", "state"))
+
+
+def files_in(folder: Path) -> set[str]:
+    """Keys of all objects in a file system storage."""
+    return {
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and not path.relative_to(folder).parts[0].startswith(".")
+    }
+
+
+def ledger_keys(*states: str) -> set[str]:
+    return set(StoredObject.objects.filter(state__in=states).values_list("key", flat=True))
+
+
+def queued_jobs(task: str | None = None) -> list[dict[str, Any]]:
+    """Arguments of the library's waiting jobs."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT task_name, args FROM procrastinate_jobs WHERE status = 'todo' ORDER BY id"
+        )
+        rows = [(name, dict(_decoded(args))) for name, args in cursor.fetchall()]
+    return [args for name, args in rows if task in (None, name)]
+
+
+def _decoded(value: Any) -> dict[str, Any]:
+    import json
+
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def edges(asset: Asset, subject: str = "asset") -> list[str]:
+    """The committed transitions of one kind of row of an asset, in order, as ``a>b``."""
+    rows = Transition.objects.filter(asset_id=asset.pk, subject=subject).order_by("id")
+    return [f"{row.from_state}>{row.to_state}" for row in rows]
