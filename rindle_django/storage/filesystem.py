@@ -74,6 +74,8 @@ class FileSystemAdapter(Adapter):
             # Without MEDIA_URL Django answers with paths at the root of the site.
             public_url=bool((self.storage.base_url or "").strip("/")),
             batch_delete=False,
+            # Our own view takes the PUT, and asks whether the upload is still open.
+            revocable_put=True,
         )
 
     # --- reading -------------------------------------------------------------------------------
