@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import IO
 
@@ -48,16 +49,15 @@ class Lease:
         return True
 
 
-def claim_first_free(directory: Path) -> tuple[int, IO[str]]:
-    """Claim the lowest number that no living process holds, for as long as the file is open."""
+def claim_number(directory: Path) -> int:
+    """The lowest number that no other living process holds; this process holds it to its end."""
     directory.mkdir(parents=True, exist_ok=True)
-    number = 0
-    while True:
-        file = (directory / f"{number}.lock").open("a")
+    for number in count():
+        lock = os.open(directory / f"{number}.lock", os.O_RDWR | os.O_CREAT)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.close()
-            number += 1
+            os.close(lock)
         else:
-            return number, file
+            return number
+    raise AssertionError("count() does not end")
