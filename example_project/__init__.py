@@ -1,0 +1,1 @@
+"""A small Django project that shows the library at work: `make demo` runs it."""
