@@ -42,10 +42,20 @@ def expect(
     )
 
 
-def confirm(stored: StoredObject, *, byte_size: int, content_type: str = "") -> bool:
-    """The storage has the object. False if it was given up meanwhile."""
+def confirm(
+    stored: StoredObject, *, byte_size: int, content_type: str = "", writable_for: float = 0.0
+) -> bool:
+    """The storage has the object. False if it was given up meanwhile.
+
+    ``writable_for`` is how many seconds longer somebody could write the key: none, if the writer
+    is the caller.
+    """
     moved = StoredObject.objects.filter(pk=stored.pk, state="expected").update(
-        state="present", byte_size=byte_size, content_type=content_type, updated_at=Now()
+        state="present",
+        byte_size=byte_size,
+        content_type=content_type,
+        settles_at=Now() + timedelta(seconds=writable_for),
+        updated_at=Now(),
     )
     stored.state = "present" if moved else stored.state
     return bool(moved)
@@ -64,13 +74,6 @@ def doom(objects: QuerySet[StoredObject] | Iterable[StoredObject], *, settled: b
         settles_at=settles_at,
         wake_at=Greatest(settles_at, Now()),
         updated_at=Now(),
-    )
-
-
-def settle(stored: StoredObject, *, within: float = 0.0) -> None:
-    """No writer can be writing ``stored`` once ``within`` seconds have passed."""
-    StoredObject.objects.filter(pk=stored.pk).update(
-        settles_at=Now() + timedelta(seconds=within), updated_at=Now()
     )
 
 

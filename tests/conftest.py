@@ -7,21 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from rindle_django.testing import Recorder, recorded_events
 
 pytest_plugins = [
-    "tests.plugins.browser",
-    "tests.plugins.postgres",
-    "tests.plugins.rgw",
-    "tests.servers.fixtures",
+    "tests.plugins.machine",
 ]
 LOCAL = ("default", "public")
 
 
 @pytest.fixture(autouse=True)
-def _own_storage(tmp_path: Path, settings: SettingsWrapper) -> None:
+def _own_storage(tmp_path: Path, settings: Settings) -> None:
     """Each test has its own storage, so that what is left in it can be counted."""
     settings.STORAGES = {
         **settings.STORAGES,

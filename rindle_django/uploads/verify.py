@@ -50,9 +50,11 @@ def _complete(session: UploadSession, arrived: ObjectStat) -> Asset:
         signed = session.state != "initialized"
         if transition(session, "verifying", where=in_time):
             ledger.confirm(
-                session.staging, byte_size=arrived.size, content_type=session.content_type
+                session.staging,
+                byte_size=arrived.size,
+                content_type=session.content_type,
+                writable_for=_writable_for(session, signed),
             )
-            ledger.settle(session.staging, within=_writable_for(session, signed))
             transition(
                 asset,
                 "validating",

@@ -101,7 +101,8 @@ def media(request: HttpRequest, token: str) -> HttpResponse | FileResponse:
         response = FileResponse(stream, content_type=grant.content_type)
         response.headers["Content-Disposition"] = grant.disposition or "inline"
     response.headers["ETag"] = etag  # keys are never reused, so a key is its content
-    response.headers.update(SAFETY_HEADERS)
+    for name, value in SAFETY_HEADERS.items():
+        response.headers[name] = value
     # As long as the link lives, in this browser only.
     patch_cache_control(response, private=True, max_age=_remaining_life(grant))
     return response
