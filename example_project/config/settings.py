@@ -14,6 +14,7 @@ SECRET_KEY = os.environ.get("SECRET_KEY", "only-for-this-example-on-your-own-mac
 DEBUG = os.environ.get("DEBUG", "1") == "1"
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 USE_TZ = True
+TIME_ZONE = "UTC"
 
 INSTALLED_APPS = [
     "django.contrib.admin",

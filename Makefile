@@ -1,0 +1,61 @@
+# What a developer and the CI run. Needs only Python 3.11 or newer with venv, and GNU make.
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+ARGS ?=
+
+READY := $(VENV)/.ready
+RUN := $(VENV)/bin/
+
+.PHONY: help venv demo test lint imports types migrations docs package check clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+venv: $(READY) ## everything that is needed, in .venv
+
+demo: $(READY) ## the example project in your browser (ARGS=--once: stop once a photo is ready)
+	$(RUN)python -m example_project.demo $(ARGS)
+
+test: $(READY) ## the tests (ARGS="-k purge -x" and the like go to pytest)
+	$(RUN)python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+lint: $(READY) ## style and formatting
+	$(RUN)ruff check .
+	$(RUN)ruff format --check .
+
+imports: $(READY) ## which room may import which
+	$(RUN)lint-imports
+
+types: $(READY) ## mypy --strict
+	$(RUN)mypy
+
+migrations: $(READY) ## models and migrations agree
+	$(RUN)python -W error example_project/manage.py makemigrations --check --dry-run
+
+docs: $(READY) ## documentation, in docs/_build/html
+	$(RUN)sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+package: $(READY) ## wheel and sdist in dist/, and the wheel tried in a bare environment
+	rm -rf dist
+	$(RUN)python -m build --no-isolation
+	$(RUN)python .ci/try_wheel.py dist
+
+check: lint imports types migrations docs package test ## all of the above but the demo
+
+clean: ## back to a fresh clone
+	rm -rf $(VENV) .tox build dist docs/_build artifacts var
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; '$(PYTHON)' is not. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; \
+		exit 1; }
+	@# A killed run may have left a half-made environment, and pip < 25.1 knows no groups.
+	@$(PYTHON) -m venv $(VENV) || { \
+		echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV) (a minute or two, once)"
+	@$(RUN)python -m pip install --quiet --upgrade --disable-pip-version-check 'pip>=25.1'
+	@$(RUN)python -m pip install --quiet -e '.[all]' --group dev --group docs
+	@touch $@
