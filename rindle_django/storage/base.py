@@ -240,7 +240,7 @@ class Adapter(ABC):
         self,
         key: str,
         *,
-        length: int | None,
+        length: int,
         content_type: str,
         sha256: str | None,
         expires_in: int,
