@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-import rindle_django
+import os
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_project.config.settings")
+
+import declared  # noqa: E402
+import django  # noqa: E402
+
+import rindle_django  # noqa: E402
+
+django.setup()
+declared.write_pages()
 
 project = "rindle-django"
 author = "rindle-django maintainers"
 version = release = rindle_django.__version__
 
-extensions = ["myst_parser"]
-exclude_patterns = ["_build"]
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+exclude_patterns = ["_build", "reference/generated"]
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-nitpicky = True
 
 html_theme = "furo"
 html_title = f"rindle-django {release}"
