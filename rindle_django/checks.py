@@ -41,7 +41,7 @@ def _settings() -> Iterator[CheckMessage]:
             id="rindle.E001",
         )
     for name in sorted(set(value) & set(known)):
-        if not _is_like(known[name], value[name]):
+        if not _fits(name, known[name], value[name]):
             yield Error(
                 f"RINDLE[{name!r}] is {value[name]!r}, which does not fit.",
                 hint=f"It is declared as {Config.__annotations__[name]}.",
@@ -50,9 +50,11 @@ def _settings() -> Iterator[CheckMessage]:
     yield from _schedules(value)
 
 
-def _is_like(default: object, value: object) -> bool:
-    if default is None or value is None:
-        return value is None or isinstance(value, str | int)
+def _fits(name: str, default: object, value: object) -> bool:
+    if value is None:
+        return "None" in str(Config.__annotations__[name])
+    if default is None:
+        return isinstance(value, str | int)
     if isinstance(default, bool) or isinstance(value, bool):
         return isinstance(default, bool) and isinstance(value, bool)
     if isinstance(default, int | float):

@@ -7,22 +7,12 @@ from typing import Any
 from rindle_django import events
 from rindle_django.errors import RequestRefused
 from rindle_django.lifecycle import adapter_name
+from rindle_django.media.types import MEDIA_TYPES
 from rindle_django.models import Asset, StoredObject, Variant
 from rindle_django.profiles import Profile, profile_of_row
 from rindle_django.states import VERIFIED_ASSET_STATES
 from rindle_django.storage import adapter_for
 from rindle_django.storage.disposition import content_disposition
-
-# What browsers show and cannot run. All else is saved, whoever asks (S20).
-INLINE_TYPES = frozenset(
-    f"{kind}/{form}"
-    for kind, forms in {
-        "image": "jpeg png webp gif avif",
-        "video": "mp4 webm",
-        "audio": "mpeg mp4 ogg wav",
-    }.items()
-    for form in forms.split()
-)
 
 
 def url(
@@ -120,7 +110,7 @@ def _issue(
     if public:
         issued = adapter.public_url(stored.key)
     else:
-        inline = not download and content_type in INLINE_TYPES
+        inline = not download and _may_be_shown(content_type)
         issued = adapter.sign_get(
             stored.key,
             content_type=content_type,
@@ -137,3 +127,9 @@ def _issue(
         },
     )
     return issued
+
+
+def _may_be_shown(content_type: str) -> bool:
+    """Types that a browser could run are saved, never shown, whatever was asked for (S20)."""
+    known = MEDIA_TYPES.get(content_type)
+    return known is not None and known.inline

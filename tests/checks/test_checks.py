@@ -1,0 +1,118 @@
+"""What is wrong with a project is said at start-up, with an id and a hint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.checks import CheckMessage, run_checks
+from pytest_django import Settings
+
+from rindle_django import Delivery, ImageRecipe, Profile
+from rindle_django.profiles import register, unregister
+
+
+@pytest.fixture
+def declared() -> Iterator[Any]:
+    """Declares profiles that are forgotten after the test."""
+    made: list[type[Profile]] = []
+
+    def declare(**attributes: Any) -> type[Profile]:
+        profile = type("Declared", (Profile,), {"name": "declared", **attributes})
+        made.append(profile)
+        return profile
+
+    yield declare
+    for profile in made:
+        unregister(profile)
+
+
+def messages(number: str) -> list[CheckMessage]:
+    return [message for message in run_checks() if message.id == f"rindle.{number}"]
+
+
+def test_a_sound_project_has_nothing_to_hear():
+    assert [message for message in run_checks() if (message.id or "").startswith("rindle")] == []
+
+
+def test_an_unknown_setting_is_named__C3(settings: Settings):
+    settings.RINDLE = {**settings.RINDLE, "UPLOAD_TTLL": 1}
+    (message,) = messages("E001")
+    assert "UPLOAD_TTLL" in message.msg
+    assert "UPLOAD_TTL" in str(message.hint)
+
+
+@pytest.mark.parametrize("value", ["60", -1, True, None])
+def test_a_setting_of_the_wrong_sort_is_named__C3(settings: Settings, value: object):
+    settings.RINDLE = {**settings.RINDLE, "LEASE": value}
+    (message,) = messages("E002")
+    assert "LEASE" in message.msg
+
+
+def test_a_schedule_for_no_task_is_refused__C3(settings: Settings):
+    settings.RINDLE = {"SCHEDULES": {**settings.RINDLE["SCHEDULES"], "clean_up": "0 1 * * *"}}
+    (message,) = messages("E003")
+    assert "cleanup_orphans" in str(message.hint)
+
+
+def test_missing_schedules_are_said__W1_22(settings: Settings):
+    settings.RINDLE = {}
+    assert len(messages("W001")) == 2
+
+
+class Elsewhere:
+    def db_for_write(self, model: type, **_: object) -> str | None:
+        return "other" if model._meta.app_label == "rindle" else None
+
+
+def test_rows_and_jobs_on_different_databases_are_an_error(settings: Settings):
+    settings.DATABASE_ROUTERS = [Elsewhere()]
+    (message,) = messages("E010")
+    assert "survive the rollback" in message.msg
+
+
+def test_two_profiles_of_one_name_are_an_error__D11(declared: Any):
+    declared(name="photo")
+    (message,) = messages("E020")
+    assert "tests.app.media.Photo" in message.msg
+
+
+def test_the_same_class_may_be_declared_again_as_by_a_reloader(declared: Any):
+    profile = declared()
+    register(profile)
+    assert messages("E020") == []
+
+
+@pytest.mark.parametrize(
+    ("attributes", "number"),
+    [
+        ({"name": ""}, "E021"),
+        ({"content_types": ()}, "E022"),
+        ({"content_types": ("image/nonsense",)}, "E022"),
+        ({"max_bytes": 0}, "E023"),
+        ({"max_pixels": -5}, "E023"),
+        ({"variants": {"a": ImageRecipe()}}, "E024"),
+        ({"variants": {"a": ImageRecipe(mode="crop", width=5)}}, "E024"),
+        ({"variants": {"a": ImageRecipe(width=5, quality=101)}}, "E024"),
+        ({"variants": {"a": ImageRecipe(width=0)}}, "E024"),
+        ({"variants": {"a": ImageRecipe(width=5, background="white")}}, "E024"),
+        ({"variants": {"a": ImageRecipe(width=5, focal_point=(0.5, 0.5))}}, "E024"),
+        ({"variants": {"a": ImageRecipe(width=5, format="bmp")}}, "E024"),  # type: ignore[arg-type]
+        ({"storage": "nowhere"}, "E025"),
+        ({"storage": "default", "delivery": Delivery(public=True)}, "E026"),
+        ({"scanner": object()}, "E027"),
+        ({"authorizer": print}, "E027"),
+    ],
+)
+def test_a_profile_that_cannot_work_is_an_error__P10(
+    declared: Any, attributes: dict[str, Any], number: str
+):
+    declared(**attributes)
+    (message,) = messages(number)
+    assert message.hint
+
+
+def test_an_upload_open_to_anybody_is_said_before_deployment():
+    said = [each for each in run_checks(include_deployment_checks=True) if each.id == "rindle.W010"]
+    assert ["Plain" in each.msg for each in said] == [True]

@@ -1,0 +1,91 @@
+"""A project without the extras imports the app, passes its checks and is told what to install."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+# A finder that knows nothing of the packages named, as if they had never been installed.
+WITHOUT = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {names!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Absent())
+import importlib.util
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, package=None: (
+    None if name.split(".")[0] in {names!r} else found(name, package)
+)
+from django.core.management import execute_from_command_line
+execute_from_command_line(["manage.py", *sys.argv[1:]])
+"""
+
+
+def manage_without(packages: set[str], *command: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", WITHOUT.format(names=packages), *command],
+        cwd=REPOSITORY,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", **environment},
+        text=True,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_check_passes_without_libvips_and_says_what_to_install():
+    said = manage_without({"pyvips", "_libvips", "pyvips_binary"}, "check")
+    assert "rindle.W002" in said
+    assert "rindle-django[vips]" in said
+
+
+def test_check_passes_without_any_extra():
+    packages = {"pyvips", "_libvips", "boto3", "storages", "pillow_heif", "opentelemetry"}
+    assert "0 errors" not in manage_without(packages, "check")
+
+
+def test_s3_without_boto3_is_an_error_that_names_the_extra(tmp_path: Path):
+    settings = tmp_path / "s3settings.py"
+    settings.write_text(
+        "from tests.settings import *\n"
+        'STORAGES = {**STORAGES, "default": {"BACKEND": "storages.backends.s3.S3Storage"}}\n'
+    )
+    with pytest.raises(AssertionError, match=r"rindle-django\[s3\]"):
+        manage_without(
+            {"boto3", "storages"},
+            "check",
+            DJANGO_SETTINGS_MODULE="s3settings",
+            PYTHONPATH=str(tmp_path),
+        )
+
+
+def test_importing_the_package_needs_no_settings_and_loads_no_models():
+    code = "import sys, rindle_django; print(rindle_django.__version__, 'django' in sys.modules)"
+    environment = {
+        key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=REPOSITORY,
+        text=True,
+        capture_output=True,
+    )
+    assert done.stdout.split()[1] == "False", done.stderr
+
+
+def test_every_public_verb_can_be_had_and_is_documented():
+    import rindle_django
+
+    for name in rindle_django.__all__:
+        found = getattr(rindle_django, name)
+        assert name == "__version__" or found.__doc__, name
