@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db import models, transaction
+from django.db import models, router, transaction
 from django.db.models.functions import Now
 
 from rindle_django.actors import actor_id
@@ -96,9 +96,10 @@ def _detach_rows(owner: models.Model, rows: models.QuerySet[Attachment]) -> int:
 
 def _lock_owner(owner: models.Model) -> None:
     """Serialise changes of one owner's slots, where the owner's row is in our database."""
-    manager = type(owner)._base_manager.using(database())
-    if owner.pk is not None:
-        list(manager.filter(pk=owner.pk).select_for_update(of=("self",)).values_list("pk"))
+    model = type(owner)
+    if owner.pk is not None and router.db_for_write(model) == database():
+        rows = model._base_manager.using(database()).filter(pk=owner.pk)
+        list(rows.select_for_update(of=("self",)).values_list("pk"))
 
 
 def _lock_assets(ids: Iterable[object]) -> dict[str, Asset]:

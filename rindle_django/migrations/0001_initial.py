@@ -207,7 +207,7 @@ class Migration(migrations.Migration):
                 ('slot', models.TextField()),
                 ('position', models.PositiveIntegerField(default=0)),
                 ('asset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attachments', to='rindle.asset')),
-                ('owner_type', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='contenttypes.contenttype')),
+                ('owner_type', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contenttypes.contenttype')),
             ],
             options={
                 'verbose_name': 'attachment',

@@ -14,7 +14,7 @@ from rindle_django.models.base import Row
 class Attachment(Row):
     # Never cascades: a purge that races an attach must fail, not take the attachment along (W1.3).
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="attachments")
-    owner_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, related_name="+")
+    owner_type = models.ForeignKey(ContentType, on_delete=models.PROTECT, related_name="+")
     owner_id = models.TextField()
     owner = GenericForeignKey("owner_type", "owner_id")
     slot = models.TextField()

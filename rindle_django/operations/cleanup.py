@@ -18,13 +18,16 @@ from rindle_django import events
 from rindle_django.conf import config
 from rindle_django.errors import TransientFailure
 from rindle_django.models import Asset, Attachment, UploadSession
+from rindle_django.profiles import registered
 from rindle_django.purge import discard, purge
 from rindle_django.states import OPEN_SESSION_STATES, VERIFIED_ASSET_STATES
+from rindle_django.storage import adapter_for
 from rindle_django.uploads import expire_session
 
 logger = logging.getLogger(__name__)
 M = TypeVar("M", bound=Model)
 BATCH = 500
+TEMPORARY_AGE = 86_400.0
 
 
 @dataclass
@@ -49,6 +52,7 @@ class CleanupReport:
     objects_deleted: int = 0
     objects_waiting: int = 0
     storage_errors: int = 0
+    temporary_swept: int = 0
 
     def raise_if_incomplete(self) -> None:
         """For the worker: have the task tried again when the storage balked."""
@@ -99,7 +103,9 @@ def cleanup_orphans(
         _count(asset, report)
         if not dry_run:
             _remove(asset, report)
-    if dry_run:
+    if not dry_run:
+        report.temporary_swept = _sweep_storages(storage)
+    else:
         logger.warning(
             "Cleanup ran dry: %s assets and %s objects would go, nothing was deleted.",
             report.assets_found,
@@ -107,6 +113,12 @@ def cleanup_orphans(
         )
     _tell("cleanup_orphans", report)
     return report
+
+
+def _sweep_storages(only: str | None) -> int:
+    """What killed writes left behind in the storages that profiles use."""
+    aliases = {profile.storage for profile in registered() if only in (None, profile.storage)}
+    return sum(adapter_for(alias).sweep_temp(TEMPORARY_AGE) for alias in sorted(aliases))
 
 
 def _orphans() -> QuerySet[Asset]:

@@ -17,7 +17,7 @@ from rindle_django.media.images import Rendered, render_images
 from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant
 from rindle_django.processing.aggregate import settle_asset
 from rindle_django.processing.limits import limits_of
-from rindle_django.processing.publish import give_up, publish, retry_or_fail
+from rindle_django.processing.publish import cancel_all, give_up, publish, retry_or_fail
 from rindle_django.profiles import ImageRecipe, profile_of_row
 from rindle_django.states import VERIFIED_ASSET_STATES
 from rindle_django.storage import adapter_for
@@ -59,6 +59,7 @@ def _claim(asset_id: str, variant_name: str) -> tuple[Asset | None, list[Attempt
     try:
         with locked(asset_id) as asset:
             if asset.state not in VERIFIED_ASSET_STATES:
+                cancel_all(asset)
                 return None, []
             named = Variant.objects.filter(asset=asset, name=variant_name).first()
             if named is None:

@@ -8,13 +8,13 @@ from django.db.models.functions import Now
 from rindle_django import claims, jobs, ledger
 from rindle_django.conf import config
 from rindle_django.errors import Kind, RequestRefused, classify, reason_code, reason_text
-from rindle_django.lifecycle import locked, transition
+from rindle_django.lifecycle import locked, transition, transition_all
 from rindle_django.media.images import Rendered
-from rindle_django.models import ProcessingRun, StoredObject, Variant
+from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant
 from rindle_django.processing.aggregate import settle_asset
 from rindle_django.processing.plan import ring
 from rindle_django.purge import enqueue_purge
-from rindle_django.states import VERIFIED_ASSET_STATES
+from rindle_django.states import ACTIVE_VARIANT_STATES, VERIFIED_ASSET_STATES
 
 
 def publish(variant: Variant, output: StoredObject, run: ProcessingRun, rendered: Rendered) -> bool:
@@ -49,6 +49,8 @@ def publish(variant: Variant, output: StoredObject, run: ProcessingRun, rendered
                 **claims.AT_REST,
             )
         )
+        if not won:
+            cancel_all(asset)
         loser = served_before if won else output
         _close(run, "succeeded" if won else "superseded")
         if loser is not None:
@@ -115,3 +117,13 @@ def _close(run: ProcessingRun, outcome: str, code: str = "", text: str = "") -> 
     ProcessingRun.objects.filter(pk=run.pk).update(
         outcome=outcome, reason_code=code, reason=text, finished_at=Now()
     )
+
+
+def cancel_all(asset: Asset) -> None:
+    """Nothing is made of an asset that was quarantined meanwhile. Inside ``locked``."""
+    if asset.state != "quarantined":
+        return
+    waiting = list(Variant.objects.filter(asset=asset, state__in=ACTIVE_VARIANT_STATES))
+    for variant in waiting:
+        variant.asset = asset
+    transition_all(waiting, "cancelled", reason_code="asset_quarantined", **claims.AT_REST)
