@@ -1,9 +1,12 @@
-"""Counting and hashing of a stream while it is being stored."""
+"""Streams on their way in: held against what was declared, and left nowhere if they fail."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
 
 from rindle_django.errors import ContentRefused, RequestRefused
 
@@ -30,3 +33,14 @@ def checked(
         raise RequestRefused("length_mismatch", received=received, expected=length)
     if sha256 is not None and digest.hexdigest() != sha256.lower():
         raise ContentRefused("checksum_mismatch")
+
+
+@contextmanager
+def kept(path: Path) -> Iterator[BinaryIO]:
+    """``path``, opened for writing; it stays only if the block ends without an error."""
+    try:
+        with path.open("wb") as target:
+            yield target
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise

@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -26,9 +26,10 @@ from rindle_django.storage.base import (
     SignedRequest,
     SignedURL,
 )
-from rindle_django.storage.received import checked
+from rindle_django.storage.received import checked, kept
 from rindle_django.storage.s3 import deletion, transfer
 from rindle_django.storage.s3.bucket import Bucket
+from rindle_django.storage.s3.cors import ENCRYPTION_HEADERS
 from rindle_django.storage.s3.errors import code_of, translated, unavailable
 from rindle_django.storage.s3.probe import probe
 from rindle_django.storage.s3.signing import MAX_LIFE, Signer
@@ -39,12 +40,6 @@ if TYPE_CHECKING:
     from storages.backends.s3 import S3Storage
 
 SPOOLED_IN_MEMORY = 8 << 20
-
-# Parameters that a bucket policy may demand of every write, and so of a client's.
-ENCRYPTION_HEADERS = {
-    "ServerSideEncryption": "x-amz-server-side-encryption",
-    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
-}
 
 
 class S3Adapter(Adapter):
@@ -124,31 +119,25 @@ class S3Adapter(Adapter):
         with answer["Body"] as body:
             if limit is not None and size > limit:
                 raise ContentRefused("bytes_exceeded", size=size, limit=limit)
-            try:
-                received = self._receive(body, path, on_chunk)
-                self._require_length("download", received, size)
-            except BaseException:
-                path.unlink(missing_ok=True)
-                raise
-        return received
+            with kept(path) as target:
+                for chunk in self._chunks(body, "download"):
+                    target.write(chunk)
+                    if on_chunk is not None:
+                        on_chunk(chunk)
+                self._require_length("download", target.tell(), size)
+        return size
 
     def _get(self, key: str, **options: Any) -> GetObjectOutputTypeDef:
         name = self.bucket.object_name(key)
         return self.bucket.client.get_object(Bucket=self.bucket.name, Key=name, **options)
 
-    def _receive(
-        self, body: StreamingBody, path: Path, on_chunk: Callable[[bytes], object] | None
-    ) -> int:
-        received = 0
-        with path.open("wb") as target:
-            while True:
-                with self._translated("download"):
-                    chunk = body.read(CHUNK)
-                if not chunk:
-                    return received
-                received += target.write(chunk)
-                if on_chunk is not None:
-                    on_chunk(chunk)
+    def _chunks(self, body: StreamingBody, operation: str) -> Iterator[bytes]:
+        while True:
+            with self._translated(operation):
+                chunk = body.read(CHUNK)
+            if not chunk:
+                return
+            yield chunk
 
     # --- writing -------------------------------------------------------------------------------
 
@@ -170,7 +159,7 @@ class S3Adapter(Adapter):
     ) -> ObjectStat:
         """Nothing is sent before the last chunk has come and all is as declared."""
         self.bucket.object_name(key)
-        with _spool() as spooled:
+        with tempfile.SpooledTemporaryFile(SPOOLED_IN_MEMORY, dir=config().TEMP_DIR) as spooled:
             for chunk in checked(chunks, length=length, limit=limit, sha256=sha256):
                 spooled.write(chunk)
             return self._put(key, spooled, "put_stream", content_type, "")
@@ -305,9 +294,3 @@ class S3Adapter(Adapter):
 
     def _translated(self, operation: str) -> AbstractContextManager[None]:
         return translated(self.alias, operation)
-
-
-@contextmanager
-def _spool() -> Iterator[IO[bytes]]:
-    with tempfile.SpooledTemporaryFile(SPOOLED_IN_MEMORY, dir=config().TEMP_DIR) as spooled:
-        yield spooled

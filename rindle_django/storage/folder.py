@@ -1,0 +1,224 @@
+"""Whole files in one folder: durable once they have a name, and never written over.
+
+Django's own FileSystemStorage leaves a torn file under the final name when it is killed, and the
+next try lands under another name; of it only location and permissions are used.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat as file_modes
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from django.core.files.storage import FileSystemStorage
+
+from rindle_django.errors import Misconfigured, RequestRefused, TransientFailure
+from rindle_django.storage.base import CHUNK, ObjectStat, checked_key
+
+TEMP_FOLDER = ".rindle-tmp"
+TEMP_NAME = re.compile(r"rindle-[0-9a-f]{32}\.part")
+
+# Errors of link() which say that this pair of names cannot share a file, not that something broke.
+CANNOT_LINK = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOTSUP, errno.ENOSYS})
+NOT_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+
+class Folder:
+    """The location of a FileSystemStorage. ``operation`` names the storage call in errors."""
+
+    def __init__(self, alias: str, storage: FileSystemStorage) -> None:
+        self.alias = alias
+        self.storage = storage
+
+    @property
+    def root(self) -> Path:
+        return Path(os.path.realpath(self.storage.location))
+
+    @property
+    def temp(self) -> Path:
+        return self.root / TEMP_FOLDER
+
+    def path_of(self, key: str) -> Path:
+        """Where ``key`` is; raises Misconfigured("bad_key") for a way out, or through a link.
+
+        Compared after resolving, not by prefix of a string: "/media-private" begins with "/media"
+        too (W4.8).
+        """
+        path = self.root / checked_key(key)
+        if os.path.realpath(path) != str(path):
+            raise Misconfigured("bad_key", key=key)
+        return path
+
+    # --- reading -------------------------------------------------------------------------------
+
+    def stat(self, key: str, operation: str) -> ObjectStat | None:
+        with self.translated(operation):
+            try:
+                found = self.path_of(key).lstat()
+            except NOT_THERE:
+                self._require_root(operation)
+                return None
+            return _describe(found) if file_modes.S_ISREG(found.st_mode) else None
+
+    def open(self, key: str, operation: str) -> BinaryIO:
+        with self.translated(operation):
+            # No symbolic link put there since the check of the path; no waiting for a pipe.
+            descriptor = os.open(self.path_of(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            if not file_modes.S_ISREG(os.fstat(descriptor).st_mode):
+                os.close(descriptor)
+                raise RequestRefused("object_missing")
+            return os.fdopen(descriptor, "rb")
+
+    def chunks(self, stream: BinaryIO, operation: str) -> Iterator[bytes]:
+        while True:
+            with self.translated(operation):
+                chunk = stream.read(CHUNK)
+            if not chunk:
+                return
+            yield chunk
+
+    # --- writing -------------------------------------------------------------------------------
+
+    def write(self, key: str, chunks: Iterable[bytes], operation: str) -> ObjectStat:
+        """Make the file whole and durable under a name that nobody reads, then give it its own.
+
+        link() refuses a name that is taken: one of many writers wins, and its file stays (S4).
+        """
+        path = self.path_of(key)
+        with self.translated(operation):
+            self._make(path.parent)
+            self._make(self.temp)
+        temporary = self.temp / f"rindle-{uuid4().hex}.part"
+        try:
+            written = self._fill(temporary, chunks, operation)
+            with self.translated(operation):
+                os.link(temporary, path, follow_symlinks=False)
+                stored = self._settle(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self.require_length(operation, stored.size, written)
+        return stored
+
+    def _fill(self, temporary: Path, chunks: Iterable[bytes], operation: str) -> int:
+        """Errors of ``chunks`` pass as they are: they are the sender's, not the storage's."""
+        written = 0
+        with self.translated(operation):
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        with os.fdopen(descriptor, "wb", buffering=0) as stream:
+            for chunk in chunks:
+                with self.translated(operation):
+                    written += _write_all(stream.fileno(), chunk)
+            with self.translated(operation):
+                if self.storage.file_permissions_mode is not None:
+                    os.fchmod(descriptor, self.storage.file_permissions_mode)
+                os.fsync(descriptor)
+        return written
+
+    def link(self, source: str, target: str, operation: str) -> ObjectStat:
+        """Give a file a second name, or where that is not possible, a second file.
+
+        No file is ever written in place, so what happens to the first name does not touch the
+        second.
+        """
+        path = self.path_of(target)
+        with self.open(source, operation) as stream, self.translated(operation):
+            self._make(path.parent)
+            try:
+                os.link(self.path_of(source), path, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in CANNOT_LINK:
+                    raise
+                return self.write(target, self.chunks(stream, operation), operation)
+            return self._settle(path)
+
+    def remove(self, key: str, operation: str) -> None:
+        """Unlink one file and make sure that it is gone. Other names of it stay."""
+        if self.stat(key, operation) is None:
+            return
+        with self.translated(operation):
+            path = self.path_of(key)
+            path.unlink(missing_ok=True)
+            sync_folder(path.parent)
+        if self.stat(key, operation) is not None:
+            raise self._unavailable(operation, "the file is still there")
+
+    def sweep(self, older_than_seconds: float, operation: str) -> int:
+        """Remove unfinished files that nobody has written to for that long."""
+        swept, oldest = 0, time.time() - older_than_seconds
+        with self.translated(operation):
+            for left in self.temp.iterdir() if self.temp.is_dir() else ():
+                if TEMP_NAME.fullmatch(left.name) and left.lstat().st_mtime < oldest:
+                    left.unlink(missing_ok=True)
+                    swept += 1
+        return swept
+
+    def _make(self, folder: Path) -> None:
+        if folder.is_dir():
+            return
+        if folder != self.root:
+            self._make(folder.parent)
+        folder.mkdir(parents=folder == self.root, exist_ok=True)
+        if self.storage.directory_permissions_mode is not None:
+            folder.chmod(self.storage.directory_permissions_mode)
+        sync_folder(folder.parent)
+
+    def _settle(self, path: Path) -> ObjectStat:
+        sync_folder(path.parent)
+        return _describe(path.lstat())
+
+    # --- errors --------------------------------------------------------------------------------
+
+    @contextmanager
+    def translated(self, operation: str) -> Iterator[None]:
+        try:
+            yield
+        except FileExistsError:
+            raise RequestRefused("object_exists") from None
+        except NOT_THERE:
+            self._require_root(operation)
+            raise RequestRefused("object_missing") from None
+        except OSError as error:
+            detail = errno.errorcode.get(error.errno or 0, type(error).__name__)
+            raise self._unavailable(operation, detail) from error
+
+    def require_length(self, operation: str, received: int, expected: int) -> None:
+        if received != expected:
+            raise self._unavailable(operation, f"{received} of {expected} bytes")
+
+    def _require_root(self, operation: str) -> None:
+        """A volume that is not mounted says nothing about the objects on it (row 16)."""
+        if not self.root.is_dir():
+            raise self._unavailable(operation, "its folder does not exist")
+
+    def _unavailable(self, operation: str, detail: str) -> TransientFailure:
+        return TransientFailure(
+            "storage_unavailable", alias=self.alias, operation=operation, detail=detail
+        )
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new or removed name survive a loss of power: syncing the file does not."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, chunk: bytes) -> int:
+    """A full disk takes a part of a chunk first, and says so only on the next write."""
+    left = memoryview(chunk)
+    while left:
+        left = left[os.write(descriptor, left) :]
+    return len(chunk)
+
+
+def _describe(found: os.stat_result) -> ObjectStat:
+    return ObjectStat(found.st_size, None, f"{found.st_mtime_ns:x}-{found.st_size:x}")
