@@ -44,6 +44,8 @@ package: $(READY) ## wheel and sdist in dist/, and the wheel tried in a bare env
 check: lint imports types migrations docs package test ## all of the above but the demo
 
 clean: ## back to a fresh clone
+	@# As root in a private directory, Postgres keeps its data in a temporary one.
+	cat var/*/postgres/moved-to 2>/dev/null | xargs rm -rf
 	rm -rf $(VENV) .tox build dist docs/_build artifacts var
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -82,9 +82,9 @@ class Cluster:
             return cls(directory, directory / "server", user)
         pointer = directory / "moved-to"
         with exclusively(directory / "start.lock"):
-            if not pointer.exists() or not Path(pointer.read_text()).is_dir():
-                pointer.write_text(tempfile.mkdtemp(prefix="rindle-postgres-"))
-        return cls(directory, Path(pointer.read_text()), user)
+            if not pointer.exists() or not Path(pointer.read_text().strip()).is_dir():
+                pointer.write_text(tempfile.mkdtemp(prefix="rindle-postgres-") + "\n")
+        return cls(directory, Path(pointer.read_text().strip()), user)
 
     def enter(self, *, durable: bool) -> Lease:
         """Start the server unless it runs already."""
