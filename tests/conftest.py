@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from rindle_django.testing import Recorder, recorded_events
@@ -28,6 +29,17 @@ def _own_storage(tmp_path: Path, settings: Settings) -> None:
 
 def _located(storage: dict[str, Any], folder: Path) -> dict[str, Any]:
     return {**storage, "OPTIONS": {**storage.get("OPTIONS", {}), "location": folder}}
+
+
+@pytest.fixture(autouse=True)
+def _no_jobs_of_others(request: pytest.FixtureRequest) -> None:
+    """Django's flush between tests leaves Procrastinate's tables alone: it does not manage them."""
+    marker = request.node.get_closest_marker("django_db")
+    if marker is not None and marker.kwargs.get("transaction"):
+        request.getfixturevalue("transactional_db")
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM procrastinate_periodic_defers")
+            cursor.execute("DELETE FROM procrastinate_jobs")
 
 
 @pytest.fixture

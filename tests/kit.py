@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.core.files.base import ContentFile
 from django.db import connections
 from PIL import Image
 
 from rindle_django import initiate_upload, sign_upload, upload, verify_upload
+from rindle_django.errors import RequestRefused
 from rindle_django.models import Asset, StoredObject, Transition
 from rindle_django.storage import adapter_for
 from rindle_django.testing import drain_jobs
@@ -115,3 +119,11 @@ def edges(asset: Asset, subject: str = "asset") -> list[str]:
     """The committed transitions of one kind of row of an asset, in order, as ``a>b``."""
     rows = Transition.objects.filter(asset_id=asset.pk, subject=subject).order_by("id")
     return [f"{row.from_state}>{row.to_state}" for row in rows]
+
+
+@contextmanager
+def refused(code: str) -> Iterator[None]:
+    """The block is refused with this code."""
+    with pytest.raises(RequestRefused) as caught:
+        yield
+    assert caught.value.code == code
