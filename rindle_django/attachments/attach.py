@@ -13,7 +13,14 @@ from django.db import models, router, transaction
 from django.db.models.functions import Now
 
 from rindle_django.actors import actor_id
-from rindle_django.attachments.owners import SlotRule, key_of, rule_of, slot_rows, type_of
+from rindle_django.attachments.owners import (
+    SlotRule,
+    forget,
+    key_of,
+    rule_of,
+    slot_rows,
+    type_of,
+)
 from rindle_django.conf import database
 from rindle_django.errors import RequestRefused
 from rindle_django.models import Asset, Attachment
@@ -37,7 +44,9 @@ def attach(
     rule = rule_of(owner, slot) or SINGLE
     asset_id = getattr(asset, "pk", asset)
     with transaction.atomic(using=database()):
-        _lock_owner(owner)
+        if not _lock_owner(owner):
+            # Deleted while we waited: nobody would ever detach what we attach now.
+            raise RequestRefused("owner_unsaved")
         present = list(slot_rows(owner, slot))
         locked = _lock_assets([asset_id, *(row.asset_id for row in present)])
         chosen = _eligible(locked.get(str(asset_id)), slot, rule, actor)
@@ -94,12 +103,17 @@ def _detach_rows(owner: models.Model, rows: models.QuerySet[Attachment]) -> int:
     return len(present)
 
 
-def _lock_owner(owner: models.Model) -> None:
-    """Serialise changes of one owner's slots, where the owner's row is in our database."""
+def _lock_owner(owner: models.Model) -> bool:
+    """Serialise changes of one owner's slots, where the owner's row is in our database.
+
+    False if the row is not there any more.
+    """
+    forget(owner)
     model = type(owner)
-    if owner.pk is not None and router.db_for_write(model) == database():
-        rows = model._base_manager.using(database()).filter(pk=owner.pk)
-        list(rows.select_for_update(of=("self",)).values_list("pk"))
+    if owner.pk is None or router.db_for_write(model) != database():
+        return True
+    rows = model._base_manager.using(database()).filter(pk=owner.pk)
+    return bool(rows.select_for_update(of=("self",)).values_list("pk"))
 
 
 def _lock_assets(ids: Iterable[object]) -> dict[str, Asset]:

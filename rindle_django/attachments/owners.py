@@ -41,6 +41,14 @@ def declared_slots() -> dict[tuple[type[Model], str], SlotRule]:
     return dict(_declared)
 
 
+def forget(owner: Model) -> None:
+    """Drop what an instance has cached of its slots, because they change."""
+    names = {name for cls, name in _declared if isinstance(owner, cls)}
+    for cache in (owner._state.fields_cache, getattr(owner, "_prefetched_objects_cache", {})):
+        for name in names:
+            cache.pop(name, None)
+
+
 def type_of(owner: Model | type[Model]) -> ContentType:
     return ContentType.objects.db_manager(database()).get_for_model(owner)
 
