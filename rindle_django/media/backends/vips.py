@@ -1,0 +1,224 @@
+"""Decoding with libvips: the fast backend. Lives in the decoder process only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+# Before the import: libvips reads it when it starts, and pyvips never sets it by itself (S1).
+os.environ["VIPS_BLOCK_UNTRUSTED"] = "1"
+
+import pyvips
+
+from rindle_django.media.backends import ANIMATED_TYPES, Animation, heic
+from rindle_django.media.geometry import Box, Placement, Size
+from rindle_django.media.limits import ImageHeader
+from rindle_django.profiles.recipes import ImageRecipe
+
+Picture = Any  # pyvips is not typed
+
+# Truncated files are accepted by default, as half a picture (S8).
+STRICT = {"fail_on": "error"}
+
+# libvips class to unblock, loader to call. No other loader exists as far as this process goes.
+_LOADERS: Mapping[str, tuple[str, str]] = {
+    "image/jpeg": ("VipsForeignLoadJpeg", "jpegload_source"),
+    "image/png": ("VipsForeignLoadPng", "pngload_source"),
+    "image/gif": ("VipsForeignLoadNsgif", "gifload_source"),
+    "image/webp": ("VipsForeignLoadWebp", "webpload_source"),
+    "image/avif": ("VipsForeignLoadHeif", "heifload_source"),
+}
+# Loaders that can skip work for a smaller picture. The HEIF one would show an embedded thumbnail,
+# which need not be of the same picture.
+_SHRINK_ON_LOAD = frozenset({"image/jpeg", "image/webp"})
+
+
+class Vips:
+    """One family of loaders is open at a time, for as long as a file of its type is read (S1)."""
+
+    name = "vips"
+
+    def __init__(self) -> None:
+        pyvips.block_untrusted_set(True)
+        pyvips.operation_block_set("VipsForeignLoad", True)
+        # A reused path would give the previous file's pixels: another user's image (S6).
+        pyvips.cache_set_max(0)
+
+    def decodes(self) -> frozenset[str]:
+        known = {mime for mime, (_, name) in _LOADERS.items() if _exists(name)}
+        return frozenset(known | ({"image/heic"} if heic.available() else set()))
+
+    def header(self, path: Path, mime: str) -> ImageHeader:
+        if mime == "image/heic":
+            with heic.open_heic(path) as image:
+                return ImageHeader(*image.size, 1, image.has_transparency_data, 1)
+        with _unblocked(mime):
+            image = _open(path, mime)
+            return _described(image, mime)
+
+    def load(self, path: Path, mime: str, size: Size, *, keep_icc: bool) -> Picture:
+        if mime == "image/heic":
+            return _scaled(_from_heic(path), size, keep_icc=keep_icc)
+        with _unblocked(mime):
+            image = _open(path, mime)
+            if mime not in _SHRINK_ON_LOAD:
+                return _scaled(image, size, keep_icc=keep_icc)
+            source = pyvips.Source.new_from_file(str(path))
+            return _finished(
+                pyvips.Image.thumbnail_source(
+                    source,
+                    size[0],
+                    height=size[1],
+                    size="force",
+                    **STRICT,
+                    **_colour(image, keep_icc=keep_icc),
+                )
+            )
+
+    def load_frames(self, path: Path, mime: str, size: Size) -> Animation[Picture]:
+        with _unblocked(mime):
+            roll = _open(path, mime, n=-1)
+            height = _field(roll, "page-height", roll.height)
+            # Page by page, so that scaling does not smear one frame's edge into the next.
+            frames = [
+                _scaled(roll.crop(0, top, roll.width, height), size, keep_icc=False)
+                for top in range(0, roll.height, height)
+            ]
+            delays = list(_field(roll, "delay", []))[: len(frames)]
+            delays += [100] * (len(frames) - len(delays))
+            return Animation(frames, delays, _field(roll, "loop", 0))
+
+    def rescale(self, picture: Picture, size: Size) -> Picture:
+        return _finished(picture.thumbnail_image(size[0], height=size[1], size="force"))
+
+    def cut(self, picture: Picture, box: Box) -> Picture:
+        return picture.crop(box.left, box.top, box.width, box.height)
+
+    def interesting(self, picture: Picture, placement: Placement, gravity: str) -> Box:
+        found = picture.smartcrop(*placement.cut, interesting=gravity)
+        return Box(-found.xoffset, -found.yoffset, *placement.cut)
+
+    def save(self, picture: Picture, recipe: ImageRecipe, target: Path) -> None:
+        _SAVERS[recipe.format](picture, recipe, str(target))
+
+    def save_animation(
+        self, animation: Animation[Picture], recipe: ImageRecipe, target: Path
+    ) -> None:
+        frames = [frame.colourspace("srgb") for frame in animation.frames]
+        bands = max(frame.bands for frame in frames)
+        frames = [frame if frame.bands == bands else frame.addalpha() for frame in frames]
+        roll = pyvips.Image.arrayjoin(frames, across=1).copy()
+        roll.set_type(pyvips.GValue.gint_type, "page-height", frames[0].height)
+        roll.set_type(pyvips.GValue.array_int_type, "delay", animation.delays)
+        roll.set_type(pyvips.GValue.gint_type, "loop", animation.loop)
+        _save_webp(roll, recipe, str(target))
+
+
+@contextmanager
+def _unblocked(mime: str) -> Iterator[None]:
+    family = _LOADERS[mime][0]
+    pyvips.operation_block_set(family, False)
+    try:
+        yield
+    finally:
+        pyvips.operation_block_set(family, True)
+
+
+def _open(path: Path, mime: str, **options: object) -> Picture:
+    # A source, not a name: in a name, "x.jpg[shrink=8]" is obeyed (S7).
+    source = pyvips.Source.new_from_file(str(path))
+    load = getattr(pyvips.Image, _LOADERS[mime][1])
+    return load(source, access="sequential", **STRICT, **options)
+
+
+def _described(image: Picture, mime: str) -> ImageHeader:
+    pages = _field(image, "n-pages", 1) if mime in ANIMATED_TYPES else 1
+    orientation = _field(image, "orientation", 1)
+    width, height = image.width, _field(image, "page-height", image.height)
+    if orientation in (5, 6, 7, 8):
+        width, height = height, width
+    return ImageHeader(width, height, pages, image.hasalpha(), orientation)
+
+
+def _field(image: Picture, name: str, default: Any) -> Any:
+    return image.get(name) if image.get_typeof(name) else default
+
+
+def _from_heic(path: Path) -> Picture:
+    with heic.open_heic(path) as opened:
+        plain = opened if opened.mode in ("L", "RGB", "RGBA") else opened.convert("RGB")
+        image = pyvips.Image.new_from_memory(
+            plain.tobytes(), *plain.size, len(plain.getbands()), "uchar"
+        ).copy(interpretation="b-w" if plain.mode == "L" else "srgb")
+        profile = opened.info.get("icc_profile")
+    if profile:
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    return image
+
+
+def _colour(image: Picture, *, keep_icc: bool) -> dict[str, str]:
+    """How to bring colours to sRGB. CMYK goes there in any case: browsers show it wrongly."""
+    if image.interpretation == "cmyk":
+        return {"output_profile": "srgb", "input_profile": "cmyk"}
+    return {} if keep_icc else {"output_profile": "srgb"}
+
+
+def _scaled(image: Picture, size: Size, *, keep_icc: bool) -> Picture:
+    return _finished(
+        image.thumbnail_image(
+            size[0], height=size[1], size="force", **_colour(image, keep_icc=keep_icc)
+        )
+    )
+
+
+def _finished(image: Picture) -> Picture:
+    """Computed now and once: a sequential source cannot be read twice."""
+    if image.interpretation not in ("srgb", "b-w"):
+        image = image.colourspace("srgb")
+    if image.format != "uchar":
+        image = image.cast("uchar")
+    return image.copy_memory()
+
+
+def _keep(recipe: ImageRecipe) -> str:
+    return "icc" if recipe.keep_icc else "none"  # never EXIF, XMP, IPTC or comments (S9)
+
+
+def _save_jpeg(picture: Picture, recipe: ImageRecipe, target: str) -> None:
+    if picture.hasalpha():
+        background = [int(recipe.background[at : at + 2], 16) for at in (1, 3, 5)]
+        picture = picture.colourspace("srgb").flatten(background=background)
+    picture.jpegsave(
+        target, Q=recipe.effective_quality, optimize_coding=True, interlace=True, keep=_keep(recipe)
+    )
+
+
+def _save_png(picture: Picture, recipe: ImageRecipe, target: str) -> None:
+    quality = recipe.effective_quality
+    picture.pngsave(target, palette=quality < 100, Q=quality, keep=_keep(recipe))
+
+
+def _save_webp(picture: Picture, recipe: ImageRecipe, target: str) -> None:
+    picture.webpsave(target, Q=recipe.effective_quality, keep=_keep(recipe))
+
+
+def _save_avif(picture: Picture, recipe: ImageRecipe, target: str) -> None:
+    # Effort 4 takes five times as long as 2, for files that are 2 % smaller.
+    picture.heifsave(
+        target, Q=recipe.effective_quality, compression="av1", effort=2, keep=_keep(recipe)
+    )
+
+
+_SAVERS: Mapping[str, Callable[[Picture, ImageRecipe, str], None]] = {
+    "jpeg": _save_jpeg,
+    "png": _save_png,
+    "webp": _save_webp,
+    "avif": _save_avif,
+}
+
+
+def _exists(operation: str) -> bool:
+    return bool(pyvips.type_find("VipsOperation", operation))

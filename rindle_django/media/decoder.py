@@ -1,0 +1,217 @@
+"""One decoder process as its parent sees it: started, asked, timed, and killed.
+
+Knows nothing of images; what is said is ``wire``'s business, how many there are is ``sandbox``'s.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from rindle_django.media import wire
+
+START_SECONDS = 20.0
+LAST_WORDS = 4096
+# All that a decoder inherits. Anything else may be a secret: URLs of databases, keys (S5).
+PASSED_ON = (
+    *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "VIPSHOME"),
+    *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"),
+)
+
+
+class Died(Exception):
+    """The process ended, or was ended, before it answered."""
+
+    def __init__(self, exit_code: int, *, timed_out: bool, cpu_seconds: float, last_words: str):
+        super().__init__(exit_code)
+        self.exit_code, self.timed_out = exit_code, timed_out
+        self.cpu_seconds, self.last_words = cpu_seconds, last_words
+        self.was_fresh = False
+
+    @property
+    def signal_name(self) -> str:
+        with suppress(ValueError):
+            return signal.Signals(-self.exit_code).name
+        return f"exit code {self.exit_code}"
+
+
+class Decoder:
+    """A running decoder. Not thread-safe: whoever took it has it alone."""
+
+    def __init__(self, memory_bytes: int) -> None:
+        self.memory_bytes = memory_bytes
+        self.born = self.last_used = time.monotonic()
+        self.served = 0
+        self.spoilt = False
+        self._cpu = 0.0
+        self._stderr = b""
+        self._process = _start(memory_bytes)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._stdin, self._stdout = self._process.stdin.fileno(), self._process.stdout.fileno()
+        os.set_blocking(self._stdin, False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._stdout, selectors.EVENT_READ)
+        self._selector.register(self._process.stderr.fileno(), selectors.EVENT_READ)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def await_ready(self) -> None:
+        self._read(time.monotonic() + START_SECONDS)
+
+    def ask(self, message: wire.Message, answers: int, seconds: float) -> Iterator[wire.Message]:
+        """Send a request and yield so many answers, ``seconds`` being granted for each.
+
+        Raises Died or Garbled. An answer with an ``error`` may be the last.
+        """
+        fresh = self.served == 0
+        try:
+            self._write(wire.pack(message), time.monotonic() + seconds)
+            for _ in range(answers):
+                answer = self._read(time.monotonic() + seconds)
+                self.served += 1
+                self.last_used = time.monotonic()
+                # A file that was refused may have left damage behind.
+                self.spoilt = self.spoilt or "error" in answer
+                yield answer
+        except Died as death:
+            death.was_fresh = fresh
+            raise
+
+    def close(self) -> float:
+        """Kill it with all it started, and wait; returns the CPU seconds it had used."""
+        if self._process.returncode is not None:
+            return 0.0
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        used = self._reap()
+        self._selector.close()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+        return used
+
+    def disown(self) -> None:
+        """After a fork: this copy of the parent has no child, and must not hold its pipes."""
+        self._process.returncode = 0
+        self._selector.close()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def _reap(self) -> float:
+        try:
+            _, status, usage = os.wait4(self.pid, 0)
+        except ChildProcessError:  # somebody waits for every child of this process
+            self._process.returncode = -signal.SIGKILL
+            return 0.0
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        return usage.ru_utime + usage.ru_stime
+
+    def _write(self, data: bytes, deadline: float) -> None:
+        with selectors.DefaultSelector() as writable:
+            writable.register(self._stdin, selectors.EVENT_WRITE)
+            while data:
+                if not writable.select(max(0.0, deadline - time.monotonic())):
+                    raise self._death(timed_out=True)
+                try:
+                    data = data[os.write(self._stdin, data) :]
+                except BrokenPipeError:
+                    raise self._death() from None
+
+    def _read(self, deadline: float) -> wire.Message:
+        header = self._read_exactly(wire.HEADER, deadline)
+        message = wire.unpack(self._read_exactly(wire.body_length(header), deadline))
+        cpu = message.get("cpu")
+        self._cpu = cpu if isinstance(cpu, float) else self._cpu
+        return message
+
+    def _read_exactly(self, length: int, deadline: float) -> bytes:
+        received = bytearray()
+        while len(received) < length:
+            ready = self._selector.select(max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise self._death(timed_out=True)
+            for key, _ in ready:
+                if key.fd == self._stdout:
+                    chunk = os.read(self._stdout, length - len(received))
+                    if not chunk:
+                        raise self._death()
+                    received += chunk
+                else:
+                    self._hear(key.fd)
+        return bytes(received)
+
+    def _hear(self, stderr: int) -> None:
+        """Keep the end of what it complains of; a full pipe would stop it."""
+        chunk = os.read(stderr, 65536)
+        if not chunk:
+            self._selector.unregister(stderr)
+        self._stderr = (self._stderr + chunk)[-LAST_WORDS:]
+
+    def _death(self, *, timed_out: bool = False) -> Died:
+        assert self._process.stderr is not None
+        stderr = self._process.stderr.fileno()
+        os.set_blocking(stderr, False)
+        with suppress(OSError):
+            self._stderr = (self._stderr + os.read(stderr, 65536))[-LAST_WORDS:]
+        used = self.close()
+        return Died(
+            self._process.returncode or 0,
+            timed_out=timed_out,
+            cpu_seconds=max(0.0, used - self._cpu),
+            last_words=self._stderr.decode("utf-8", "replace"),
+        )
+
+
+def _start(memory_bytes: int) -> subprocess.Popen[bytes]:
+    folder = tempfile.mkdtemp(prefix="rindle-decoder-")
+    command = [_python(), "-P", "-m", "rindle_django.media.child"]
+    try:
+        return subprocess.Popen(  # noqa: S603
+            [*command, str(memory_bytes), str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            close_fds=True,
+            cwd=folder,  # which it removes, once it is there
+            env=_environment(folder),
+            start_new_session=True,  # Ctrl-C and group kills are for the worker
+        )
+    except OSError:
+        Path(folder).rmdir()
+        raise
+
+
+def _python() -> str:
+    """The interpreter. Inside uWSGI and the like ``sys.executable`` is not one."""
+    if "python" in Path(sys.executable or "").name:
+        return sys.executable
+    return str(Path(sys.exec_prefix) / "bin" / "python3")
+
+
+def _environment(folder: str) -> dict[str, str]:
+    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return passed | {
+        "PYTHONPATH": os.pathsep.join(str(Path(each).absolute()) for each in sys.path if each),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": folder,
+        "TMPDIR": folder,
+        "VIPS_BLOCK_UNTRUSTED": "1",
+        "VIPS_CONCURRENCY": "1",  # workers run side by side already
+        "VIPS_DISC_THRESHOLD": "1000g",  # no temporary files: they would fail, memory is bounded
+        "MALLOC_ARENA_MAX": "2",  # each arena reserves 64 MB of the address space allowed
+        "OMP_NUM_THREADS": "1",
+    }

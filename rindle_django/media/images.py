@@ -1,0 +1,215 @@
+"""Looking at images and rendering them: the room's front door.
+
+Nothing is decoded in this process. Every file goes to a decoder of its own kind, confined and
+timed, and comes back as numbers, a written target, or one typed error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from rindle_django.conf import config
+from rindle_django.errors import (
+    ContentRefused,
+    Misconfigured,
+    RindleError,
+    TransientFailure,
+)
+from rindle_django.media import sandbox, wire
+from rindle_django.media.decoder import Died
+from rindle_django.media.limits import ImageHeader, Limits
+from rindle_django.media.rendering import Order, Rendered
+from rindle_django.media.types import MEDIA_TYPES, canonical
+from rindle_django.profiles.recipes import ImageRecipe
+
+__all__ = [
+    "ImageHeader",
+    "Limits",
+    "Rendered",
+    "available_backends",
+    "decodable",
+    "probe_image",
+    "render_image",
+    "render_images",
+]
+
+# What every backend decodes: answered without starting a decoder.
+_ALWAYS = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+_HINTS: Mapping[str, str] = {
+    "image/heic": "install pillow-heif: pip install 'rindle-django[heic]'",
+    "image/avif": "install libvips or a Pillow with AVIF: pip install 'rindle-django[vips]'",
+    "image/tiff": "TIFF is not decoded; convert it before the upload",
+}
+_BATCH = 32
+
+
+def probe_image(
+    path: Path, mime: str, limits: Limits | None = None, *, backend: str | None = None
+) -> ImageHeader:
+    """What the header says, as far as it is within ``limits``; no pixel is decoded.
+
+    Raises ContentRefused, Misconfigured("decoder_missing"), TransientFailure.
+    """
+    limits = limits or Limits()
+    _check_source(path, mime, backend)
+    message = wire.request("probe", path, canonical(mime), limits, backend=_choice(backend))
+    return wire.header_of(_told(sandbox.ask_once(message, limits)).get("header"))
+
+
+def render_image(
+    path: Path,
+    mime: str,
+    recipe: ImageRecipe,
+    target: Path,
+    limits: Limits | None = None,
+    *,
+    backend: str | None = None,
+) -> Rendered:
+    """Write what ``recipe`` makes of the image to ``target``; on any error there is no target.
+
+    Raises ContentRefused, Misconfigured, TransientFailure.
+    """
+    (outcome,) = render_images(path, mime, [(recipe, target)], limits, backend=backend)
+    if isinstance(outcome, RindleError):
+        raise outcome
+    return outcome
+
+
+def render_images(
+    path: Path,
+    mime: str,
+    jobs: Sequence[tuple[ImageRecipe, Path]],
+    limits: Limits | None = None,
+    *,
+    backend: str | None = None,
+) -> list[Rendered | RindleError]:
+    """Render several recipes of one source in one go: an outcome for each, in their order.
+
+    One that fails costs the others nothing. Should the decoder die, those that were not done are
+    tried one by one, so that only the guilty one fails.
+    """
+    limits = limits or Limits()
+    orders = tuple(Order(recipe, Path(target)) for recipe, target in jobs)
+    try:
+        _check_source(path, mime, backend)
+    except (ContentRefused, Misconfigured) as error:
+        return [error for _ in orders]
+    studio = _Studio(path, canonical(mime), limits, _choice(backend))
+    outcomes: list[Rendered | RindleError] = []
+    for start in range(0, len(orders), _BATCH):
+        outcomes += studio.render(orders[start : start + _BATCH])
+    _leave_nothing_half_done(orders, outcomes)
+    return outcomes
+
+
+def available_backends() -> tuple[str, ...]:
+    """The decoder libraries that can be loaded here, the preferred one first."""
+    return tuple(_formats())
+
+
+def decodable(mime: str, *, backend: str | None = None) -> str | None:
+    """None if images of this type can be decoded here, else what to do about it."""
+    mime, chosen = canonical(mime), _choice(backend)
+    if chosen is None and mime in _ALWAYS:
+        return None
+    formats = _formats()
+    if chosen is not None and chosen not in formats:
+        return f"the image backend {chosen!r} cannot be loaded: pip install 'rindle-django[vips]'"
+    usable = formats[chosen or next(iter(formats))]
+    return None if mime in usable else _HINTS.get(mime, f"{mime} is not decoded")
+
+
+def _choice(backend: str | None) -> str | None:
+    return backend or config().IMAGE_BACKEND
+
+
+@cache
+def _formats() -> dict[str, frozenset[str]]:
+    """What each backend decodes. Asked of a decoder: this process loads none of them."""
+    limits = Limits()
+    message = wire.request("formats", Path(), "", limits, backend=None)
+    try:
+        (answer,) = sandbox.ask(message, 1, limits)
+        return {name: frozenset(mimes) for name, mimes in answer["formats"].items()}
+    except (Died, wire.Garbled) as error:
+        raise TransientFailure("decoder_unavailable", detail=str(error)) from error
+
+
+def _check_source(path: Path, mime: str, backend: str | None) -> None:
+    if path.stat().st_size == 0:
+        raise ContentRefused("empty_file")
+    known = MEDIA_TYPES.get(canonical(mime))
+    if known is None or known.kind != "image":
+        raise ContentRefused("image_unreadable", detail=f"{mime} is not an image")
+    hint = decodable(mime, backend=backend)
+    if hint is not None:
+        raise Misconfigured("decoder_missing", mime=mime, hint=hint)
+
+
+def _told(answer: wire.Message) -> wire.Message:
+    """The answer, unless it is an error, which is raised."""
+    if "error" in answer:
+        raise wire.error_of(answer["error"])
+    return answer
+
+
+@dataclass(frozen=True)
+class _Studio:
+    """One source and how to read it."""
+
+    path: Path
+    mime: str
+    limits: Limits
+    backend: str | None
+
+    def render(self, orders: tuple[Order, ...]) -> list[Rendered | RindleError]:
+        """All in one request if that goes well; one by one whatever it left undone."""
+        done = self._together(orders) if len(orders) > 1 else {}
+        return [
+            done[number] if number in done else self._alone(order)
+            for number, order in enumerate(orders)
+        ]
+
+    def _together(self, orders: tuple[Order, ...]) -> dict[int, Rendered | RindleError]:
+        done: dict[int, Rendered | RindleError] = {}
+        # What this raises is nobody's verdict yet: each that is not done is tried by itself.
+        with suppress(Died, wire.Garbled, TransientFailure):
+            for answer in sandbox.ask(self._request(orders), len(orders), self.limits):
+                if "number" not in answer:
+                    error = wire.error_of(answer.get("error"))
+                    return dict.fromkeys(range(len(orders)), error) | done
+                number, order = wire.numbered(answer, orders)
+                done[number] = _outcome(answer, order)
+        return done
+
+    def _alone(self, order: Order) -> Rendered | RindleError:
+        try:
+            return _outcome(sandbox.ask_once(self._request((order,)), self.limits), order)
+        except RindleError as error:
+            return error
+        except wire.Garbled as fault:
+            return ContentRefused("decoder_killed", signal=str(fault))
+
+    def _request(self, orders: tuple[Order, ...]) -> wire.Message:
+        return wire.request(
+            "render", self.path, self.mime, self.limits, backend=self.backend, orders=orders
+        )
+
+
+def _outcome(answer: wire.Message, order: Order) -> Rendered | RindleError:
+    try:
+        return wire.rendered_of(_told(answer).get("rendered"), order)
+    except RindleError as error:
+        return error
+
+
+def _leave_nothing_half_done(
+    orders: Sequence[Order], outcomes: Sequence[Rendered | RindleError]
+) -> None:
+    for order, outcome in zip(orders, outcomes, strict=True):
+        if isinstance(outcome, RindleError):
+            order.target.unlink(missing_ok=True)

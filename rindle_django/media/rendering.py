@@ -1,0 +1,130 @@
+"""One source, several recipes: what the decoder process does with a request.
+
+Knows recipes and limits, but no decoder library and no process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic
+
+from rindle_django.errors import RindleError
+from rindle_django.media.backends import ANIMATED_TYPES, ImageBackend, Picture
+from rindle_django.media.geometry import Placement, anchored_box, check_output, place
+from rindle_django.media.limits import ImageHeader, Limits, check_header
+from rindle_django.media.verdicts import verdict
+from rindle_django.profiles.recipes import ImageRecipe
+
+
+@dataclass(frozen=True)
+class Order:
+    recipe: ImageRecipe
+    target: Path
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """An output, as it was written."""
+
+    width: int
+    height: int
+    pages: int
+    byte_size: int
+    content_type: str
+
+
+def probe(backend: ImageBackend[Picture], path: Path, mime: str, limits: Limits) -> ImageHeader:
+    header = backend.header(path, mime)
+    check_header(header, limits)
+    return header
+
+
+def render_all(
+    backend: ImageBackend[Picture], path: Path, mime: str, orders: Sequence[Order], limits: Limits
+) -> Iterator[tuple[int, Rendered | RindleError]]:
+    """Each order's number and outcome, largest first. Raises what is wrong with the source."""
+    source = _Source(backend, path, mime, probe(backend, path, mime, limits), limits)
+    for number in sorted(range(len(orders)), key=lambda at: source.weight(orders[at])):
+        try:
+            yield number, source.render(orders[number])
+        except Exception as error:
+            yield number, verdict(error, path, limits)
+
+
+class _Source(Generic[Picture]):
+    """The file on the table, and the largest picture made of it so far."""
+
+    def __init__(
+        self,
+        backend: ImageBackend[Picture],
+        path: Path,
+        mime: str,
+        header: ImageHeader,
+        limits: Limits,
+    ) -> None:
+        self.backend, self.path, self.mime = backend, path, mime
+        self.header, self.limits = header, limits
+        self.largest: tuple[Placement, Picture] | None = None
+
+    def weight(self, order: Order) -> int:
+        """Orders the work so that small pictures can be made of large ones."""
+        width, height = self._place(order.recipe).scaled
+        return -width * height
+
+    def render(self, order: Order) -> Rendered:
+        placement = self._place(order.recipe)
+        pages = self.header.pages if self._moves(order.recipe) else 1
+        check_output(placement, pages, self.limits)
+        if pages > 1:
+            pages = self._render_frames(order, placement)
+        else:
+            self._render_still(order, placement)
+        size = order.target.stat().st_size
+        return Rendered(*placement.cut, pages, size, order.recipe.content_type)
+
+    def _place(self, recipe: ImageRecipe) -> Placement:
+        return place((self.header.width, self.header.height), recipe)
+
+    def _moves(self, recipe: ImageRecipe) -> bool:
+        return recipe.animated and recipe.format == "webp" and self.mime in ANIMATED_TYPES
+
+    def _render_still(self, order: Order, placement: Placement) -> None:
+        picture = self._cut(self._scaled(placement, order.recipe), placement, order.recipe)
+        self.backend.save(picture, order.recipe, order.target)
+
+    def _render_frames(self, order: Order, placement: Placement) -> int:
+        animation = self.backend.load_frames(self.path, self.mime, placement.scaled)
+        if placement.crops:
+            box = anchored_box(placement, order.recipe) or self.backend.interesting(
+                animation.frames[0], placement, order.recipe.gravity
+            )
+            animation.frames = [self.backend.cut(frame, box) for frame in animation.frames]
+        self.backend.save_animation(animation, order.recipe, order.target)
+        return len(animation.frames)
+
+    def _scaled(self, placement: Placement, recipe: ImageRecipe) -> Picture:
+        """From the source, or from a picture at least twice as large, where no eye can tell."""
+        if recipe.keep_icc:
+            return self._load(placement, keep_icc=True)
+        if self.largest is None:
+            self.largest = placement, self._load(placement, keep_icc=False)
+            return self.largest[1]
+        (width, height), picture = self.largest[0].scaled, self.largest[1]
+        if placement.scaled == (width, height):
+            return picture
+        if placement.scaled[0] * 2 <= width and placement.scaled[1] * 2 <= height:
+            return self.backend.rescale(picture, placement.scaled)
+        return self._load(placement, keep_icc=False)
+
+    def _load(self, placement: Placement, *, keep_icc: bool) -> Picture:
+        return self.backend.load(self.path, self.mime, placement.scaled, keep_icc=keep_icc)
+
+    def _cut(self, picture: Picture, placement: Placement, recipe: ImageRecipe) -> Picture:
+        if not placement.crops:
+            return picture
+        box = anchored_box(placement, recipe) or self.backend.interesting(
+            picture, placement, recipe.gravity
+        )
+        return self.backend.cut(picture, box)

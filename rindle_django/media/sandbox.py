@@ -1,0 +1,207 @@
+"""The decoders of this process: kept warm, lent to one thread at a time, recycled.
+
+A file that kills, hangs or bloats its decoder costs one error, never the worker (S5).
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import suppress
+
+from rindle_django.errors import ContentRefused, RindleError, TransientFailure
+from rindle_django.media import wire
+from rindle_django.media.decoder import Decoder, Died
+from rindle_django.media.limits import Limits
+from rindle_django.media.verdicts import speaks_of_memory
+
+MAX_SERVED = 200
+MAX_AGE = 300.0
+MAX_IDLE = 60.0
+
+# A hang that computed for less than this share of its time was waiting for the machine.
+_BUSY_SHARE = 0.25
+
+
+def ask(message: wire.Message, answers: int, limits: Limits) -> Iterator[wire.Message]:
+    """A decoder's answers to one request, as they come. An answer with an ``error`` but no number
+    is the last.
+
+    Raises Died, Garbled, or TransientFailure("decoder_unavailable") where none can be started.
+    """
+    return _converse(_pool.take(limits.memory_bytes), message, answers, limits)
+
+
+def ask_once(message: wire.Message, limits: Limits) -> wire.Message:
+    """The one answer to a request about one file, which gets a second chance before it is blamed.
+
+    Raises ContentRefused for a file that kills, hangs or bloats its decoder.
+    """
+    try:
+        return next(ask(message, 1, limits))
+    except wire.Garbled:
+        pass
+    except Died as death:
+        if not _may_be_innocent(death, limits):
+            raise _blame(death, limits) from death
+    try:
+        return next(_converse(_pool.fresh(limits.memory_bytes), message, 1, limits))
+    except wire.Garbled as fault:
+        raise ContentRefused("decoder_killed", signal=str(fault)) from fault
+    except Died as death:
+        raise _blame(death, limits) from death
+
+
+def _converse(
+    decoder: Decoder, message: wire.Message, answers: int, limits: Limits
+) -> Iterator[wire.Message]:
+    done = False
+    try:
+        for number, answer in enumerate(decoder.ask(message, answers, limits.wall_seconds), 1):
+            done = number == answers
+            if done:
+                _pool.give_back(decoder)
+            yield answer
+    finally:
+        # Also when the caller leaves half-way: the rest would be read as the next one's answer.
+        if not done:
+            decoder.close()
+
+
+def _may_be_innocent(death: Died, limits: Limits) -> bool:
+    """Whether a file deserves a second, fresh decoder before it is blamed (U19).
+
+    An earlier file may have damaged this one, somebody or the kernel may have killed it for
+    reasons of their own, or the machine may have been too busy to let it run.
+    """
+    if death.timed_out:
+        return death.cpu_seconds < _BUSY_SHARE * limits.wall_seconds
+    return not death.was_fresh or death.signal_name == "SIGKILL"
+
+
+def _blame(death: Died, limits: Limits) -> RindleError:
+    """What a decoder's death says of the file that it was given."""
+    if death.timed_out:
+        return ContentRefused("decoder_timeout", seconds=limits.wall_seconds)
+    if death.signal_name == "SIGXCPU":
+        return ContentRefused("decoder_timeout", seconds=limits.cpu_seconds)
+    if speaks_of_memory(death.last_words):
+        return ContentRefused("decoder_memory", limit=limits.memory_bytes)
+    return ContentRefused("decoder_killed", signal=death.signal_name)
+
+
+def close_all() -> None:
+    """End every idle decoder of this process."""
+    _pool.clear()
+
+
+class _Pool:
+    """Idle decoders, last used first, and the thread that starts and retires them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[Decoder] = []
+        self._wishes: queue.SimpleQueue[tuple[int, Future[Decoder]]] = queue.SimpleQueue()
+        self._keeper: threading.Thread | None = None
+
+    def take(self, memory_bytes: int) -> Decoder:
+        with self._lock:
+            for decoder in reversed(self._idle):
+                if decoder.memory_bytes == memory_bytes and not _worn_out(decoder):
+                    self._idle.remove(decoder)
+                    return decoder
+        return self.fresh(memory_bytes)
+
+    def give_back(self, decoder: Decoder) -> None:
+        if _worn_out(decoder):
+            decoder.close()
+            return
+        with self._lock:
+            self._idle.append(decoder)
+
+    def clear(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for decoder in idle:
+            decoder.close()
+
+    def disown(self) -> None:
+        for decoder in self._idle:
+            decoder.disown()
+
+    def fresh(self, memory_bytes: int) -> Decoder:
+        """A newly started decoder. Raises TransientFailure("decoder_unavailable")."""
+        # The kernel's parent-death signal fires when the *thread* that started a child ends, and
+        # a worker's threads come and go (matrix row 8): so one thread starts them all.
+        wish: Future[Decoder] = Future()
+        with self._lock:
+            if self._keeper is None or not self._keeper.is_alive():
+                self._keeper = threading.Thread(
+                    target=self._keep, name="rindle-decoders", daemon=True
+                )
+                self._keeper.start()
+        self._wishes.put((memory_bytes, wish))
+        return wish.result()
+
+    def _keep(self) -> None:
+        while True:
+            try:
+                memory_bytes, wish = self._wishes.get(timeout=MAX_IDLE / 2)
+            except queue.Empty:
+                self._retire()
+                continue
+            try:
+                wish.set_result(_start(memory_bytes))
+            except BaseException as error:
+                wish.set_exception(error)
+
+    def _retire(self) -> None:
+        with self._lock:
+            tired = [each for each in self._idle if _worn_out(each) or _unused(each)]
+            self._idle = [each for each in self._idle if each not in tired]
+        for decoder in tired:
+            decoder.close()
+
+
+def _start(memory_bytes: int) -> Decoder:
+    """A decoder that said it is ready. Raises TransientFailure."""
+    try:
+        decoder = Decoder(memory_bytes)
+    except OSError as error:
+        raise TransientFailure("decoder_unavailable", detail=str(error)) from error
+    try:
+        decoder.await_ready()
+    except Died as death:
+        last = death.last_words.strip().splitlines()[-1:] or [death.signal_name]
+        raise TransientFailure("decoder_unavailable", detail=last[0][:200]) from death
+    except BaseException:
+        decoder.close()
+        raise
+    return decoder
+
+
+def _worn_out(decoder: Decoder) -> bool:
+    return (
+        decoder.spoilt or decoder.served >= MAX_SERVED or time.monotonic() - decoder.born > MAX_AGE
+    )
+
+
+def _unused(decoder: Decoder) -> bool:
+    return time.monotonic() - decoder.last_used > MAX_IDLE
+
+
+def _after_fork() -> None:
+    global _pool
+    with suppress(OSError):
+        _pool.disown()
+    _pool = _Pool()
+
+
+_pool = _Pool()
+os.register_at_fork(after_in_child=_after_fork)
+atexit.register(close_all)
