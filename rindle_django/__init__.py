@@ -14,51 +14,26 @@ __version__ = "0.1.0.dev0"
 if TYPE_CHECKING:
     from rindle_django.attachments import (
         MediaSlot as MediaSlot,
-    )
-    from rindle_django.attachments import (
         MediaSlots as MediaSlots,
-    )
-    from rindle_django.attachments import (
         attach as attach,
-    )
-    from rindle_django.attachments import (
         attached as attached,
-    )
-    from rindle_django.attachments import (
         attachments_of as attachments_of,
-    )
-    from rindle_django.attachments import (
         detach as detach,
     )
-    from rindle_django.delivery import url as url
-    from rindle_django.delivery import variant_url as variant_url
+    from rindle_django.delivery import url as url, variant_url as variant_url
     from rindle_django.processing import requeue_variants as requeue_variants
     from rindle_django.profiles import (
         Delivery as Delivery,
-    )
-    from rindle_django.profiles import (
         ImageRecipe as ImageRecipe,
-    )
-    from rindle_django.profiles import (
         Profile as Profile,
     )
     from rindle_django.purge import discard as discard
     from rindle_django.uploads import (
         UploadTicket as UploadTicket,
-    )
-    from rindle_django.uploads import (
         abort_upload as abort_upload,
-    )
-    from rindle_django.uploads import (
         initiate_upload as initiate_upload,
-    )
-    from rindle_django.uploads import (
         sign_upload as sign_upload,
-    )
-    from rindle_django.uploads import (
         upload as upload,
-    )
-    from rindle_django.uploads import (
         verify_upload as verify_upload,
     )
 

@@ -10,8 +10,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
-from django.core.checks import Warning as Caution
+from django.core.checks import CheckMessage, Error, Tags, Warning as Caution, register
 from django.db import connections, router
 from django.urls import NoReverseMatch, reverse
 

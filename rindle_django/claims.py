@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 from django.db import close_old_connections, connections
 from django.db.models import F, Q
@@ -36,7 +37,7 @@ def take(row: Claimable, working_state: str) -> bool:
     Tries are counted here, before the work, so that work which kills its worker is counted too.
     Call it inside ``lifecycle.locked``.
     """
-    terms = {
+    terms: dict[str, Any] = {
         "fence": F("fence") + 1,
         "attempts": F("attempts") + 1,
         "lease_until": _in(config().LEASE),
@@ -58,10 +59,10 @@ def exhausted(row: Claimable) -> bool:
 
 
 # What a row looks like once nobody works on it and nothing is due.
-AT_REST: dict[str, None] = {"lease_until": None, "wake_at": None}
+AT_REST: dict[str, Any] = {"lease_until": None, "wake_at": None}
 
 
-def due_in(delay: float) -> dict[str, Combinable | None]:
+def due_in(delay: float) -> dict[str, Any]:
     """Fields of a row whose job was enqueued with ``delay``: free, and watched from then on."""
     return {"lease_until": None, "wake_at": _in(delay + config().RECONCILE_GRACE)}
 

@@ -11,11 +11,13 @@ import datetime
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from django.db import transaction
 from django.utils import timezone
 from procrastinate import exceptions, manager, tasks
 from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.types import JSONDict
 
 from rindle_django.conf import config, database
 
@@ -67,7 +69,7 @@ def enqueue_many(
         # A savepoint of its own: a refused job must not abort the caller's transaction, which
         # Postgres would then roll back in silence at COMMIT.
         with transaction.atomic(using=alias):
-            deferrer.batch_defer(*[dict(each) for each in arguments])
+            deferrer.batch_defer(*[cast("JSONDict", dict(each)) for each in arguments])
     except exceptions.AlreadyEnqueued:
         if not job.singleton:
             raise

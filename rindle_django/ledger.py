@@ -11,7 +11,7 @@ from datetime import timedelta
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest, Now
 
-from rindle_django.models import Asset, StoredObject
+from rindle_django.models import Asset, Key, StoredObject
 
 PREFIXES: Mapping[str, str] = {
     "staging": "incoming",
@@ -77,18 +77,18 @@ def doom(objects: QuerySet[StoredObject] | Iterable[StoredObject], *, settled: b
     )
 
 
-def of_asset(asset_id: object) -> QuerySet[StoredObject]:
+def of_asset(asset_id: Key) -> QuerySet[StoredObject]:
     return StoredObject.objects.filter(asset_id=asset_id)
 
 
-def deletable(asset_id: object) -> QuerySet[StoredObject]:
+def deletable(asset_id: Key) -> QuerySet[StoredObject]:
     """Doomed objects that no writer can be writing any more."""
     return of_asset(asset_id).filter(
         Q(settles_at__isnull=True) | Q(settles_at__lte=Now()), state="doomed"
     )
 
 
-def remaining(asset_id: object) -> QuerySet[StoredObject]:
+def remaining(asset_id: Key) -> QuerySet[StoredObject]:
     """What the storage may still hold of an asset."""
     return of_asset(asset_id).exclude(state="gone")
 

@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 from rindle_django import events
 from rindle_django.conf import database
 from rindle_django.errors import Misconfigured, RequestRefused
-from rindle_django.models import Asset, Stateful, Transition, UploadSession, Variant
+from rindle_django.models import Asset, Key, Stateful, Transition, UploadSession, Variant
 from rindle_django.states import Machine
 from rindle_django.storage import adapter_for
 
@@ -40,7 +40,7 @@ def caused_by(**cause: object) -> Iterator[None]:
 
 
 @contextmanager
-def locked(asset_id: object) -> Iterator[Asset]:
+def locked(asset_id: Key) -> Iterator[Asset]:
     """A transaction that holds the asset's row, which comes before all others in lock order.
 
     Raises RequestRefused("asset_not_found").

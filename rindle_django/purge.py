@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -16,7 +17,7 @@ from rindle_django.claims import AT_REST
 from rindle_django.conf import config, database
 from rindle_django.errors import RequestRefused, TransientFailure, reason_code
 from rindle_django.lifecycle import locked, transition, transition_all
-from rindle_django.models import Asset, ProcessingRun, StoredObject, UploadSession, Variant
+from rindle_django.models import Asset, Key, ProcessingRun, StoredObject, UploadSession, Variant
 from rindle_django.states import VARIANT
 from rindle_django.storage import adapter_for
 
@@ -41,7 +42,7 @@ def request_purge(asset: Asset) -> None:
     enqueue_purge(asset)
 
 
-def discard(asset_id: object) -> bool:
+def discard(asset_id: Key) -> bool:
     """Delete an unattached asset; False if it is attached or deleted already.
 
     The rows' fate is sealed here, in one transaction; the objects go later, by the purge job.
@@ -50,7 +51,7 @@ def discard(asset_id: object) -> bool:
         return not asset.attachments.exists() and discard_locked(asset)
 
 
-def discard_locked(asset: Asset, **reason: str) -> bool:
+def discard_locked(asset: Asset, **reason: Any) -> bool:
     """``discard`` of an asset that is locked and known to be unattached."""
     if not _tombstone(asset, **reason):
         return False
@@ -58,7 +59,7 @@ def discard_locked(asset: Asset, **reason: str) -> bool:
     return True
 
 
-def purge(asset_id: object) -> PurgeReport:
+def purge(asset_id: Key) -> PurgeReport:
     """Do what is due for one asset's storage; safe to repeat, at any time, by anybody.
 
     Raises TransientFailure when the storage kept an object, so that the job is tried again.
@@ -69,7 +70,7 @@ def purge(asset_id: object) -> PurgeReport:
     return PurgeReport(deleted=report.deleted, kept=report.kept, dropped=dropped)
 
 
-def purge_or_raise(asset_id: object) -> PurgeReport:
+def purge_or_raise(asset_id: Key) -> PurgeReport:
     report = purge(asset_id)
     if report.kept:
         raise TransientFailure(
@@ -81,7 +82,7 @@ def purge_or_raise(asset_id: object) -> PurgeReport:
     return report
 
 
-def _tombstone_if_requested(asset_id: object) -> None:
+def _tombstone_if_requested(asset_id: Key) -> None:
     try:
         with locked(asset_id) as asset:
             # Under the lock an attach is either visible here or will see the tombstone (W1.3).
@@ -91,7 +92,7 @@ def _tombstone_if_requested(asset_id: object) -> None:
         return  # dropped already; objects may still be left over
 
 
-def _tombstone(asset: Asset, **reason: str) -> bool:
+def _tombstone(asset: Asset, **reason: Any) -> bool:
     deleted = transition(asset, "deleted", **AT_REST, **reason)
     if deleted:
         variants = list(Variant.objects.filter(asset=asset))
@@ -102,7 +103,7 @@ def _tombstone(asset: Asset, **reason: str) -> bool:
     return deleted
 
 
-def _delete_doomed(asset_id: object) -> PurgeReport:
+def _delete_doomed(asset_id: Key) -> PurgeReport:
     batches: dict[str, list[StoredObject]] = defaultdict(list)
     for stored in ledger.deletable(asset_id):
         batches[stored.storage].append(stored)
@@ -129,7 +130,7 @@ def _delete_from(alias: str, objects: Sequence[StoredObject]) -> PurgeReport:
     return PurgeReport(deleted=len(gone), kept=len(kept))
 
 
-def _drop_rows(asset_id: object) -> bool:
+def _drop_rows(asset_id: Key) -> bool:
     """Drop a deleted asset once the storage holds nothing of it; else leave it to be woken."""
     try:
         with locked(asset_id) as asset:

@@ -6,13 +6,15 @@ Arguments and results of jobs are logged in clear, so there are only ids in and 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from procrastinate import JobContext, RetryDecision
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import JobAborted
 from procrastinate.jobs import Job as QueuedJob
 from procrastinate.retry import BaseRetryStrategy
+from procrastinate.tasks import Task
 
 from rindle_django import jobs
 from rindle_django.conf import config
@@ -45,17 +47,18 @@ class Tries(BaseRetryStrategy):
         return RetryDecision(retry_in={"seconds": max(1, round(jobs.backoff(job.attempts + 1)))})
 
 
-def _task(job: jobs.Job) -> Any:
-    return app.task(
+def _task(job: jobs.Job) -> Callable[[Callable[..., None]], Task[..., None, ...]]:
+    register: Callable[[Callable[..., None]], Task[..., None, ...]] = app.task(
         name=job.name,
         queue=job.queue,
         retry=False if job.singleton else Tries(job.tries),
         queueing_lock=job.name if job.singleton else None,
         pass_context=True,
     )
+    return register
 
 
-def _because(context: JobContext) -> Any:
+def _because(context: JobContext) -> AbstractContextManager[None]:
     return caused_by(task=context.job.task_name, job=context.job.id, run=context.job.attempts + 1)
 
 

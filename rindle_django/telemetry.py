@@ -14,8 +14,10 @@ from rindle_django.events import Event, Measurements, Metadata, subscribe
 
 try:
     from opentelemetry import metrics, propagate, trace
+
+    AVAILABLE = True
 except ImportError:  # the extra is not installed
-    metrics = propagate = trace = None  # type: ignore[assignment]
+    AVAILABLE = False
 
 SCOPE = "rindle_django"
 # Unbounded values never become labels: one time series an asset would sink any backend.
@@ -57,13 +59,13 @@ def _measure(event: Event, measurements: Measurements, metadata: Metadata) -> No
 
 def connect() -> None:
     """Turn events into metrics from now on."""
-    if metrics is not None:
+    if AVAILABLE:
         subscribe(_measure)
 
 
 def current_traceparent() -> str:
     """The W3C ``traceparent`` of the current span, to be stored on a row; empty if none."""
-    if propagate is None:
+    if not AVAILABLE:
         return ""
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
@@ -75,7 +77,7 @@ def span(
     name: str, *, parent: str = "", attributes: Mapping[str, str | int] | None = None
 ) -> Iterator[None]:
     """A span that continues the trace of the request that caused this work."""
-    if trace is None:
+    if not AVAILABLE:
         yield
         return
     context = propagate.extract({"traceparent": parent}) if parent else None

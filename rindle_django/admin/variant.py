@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy as _, ngettext
 
 from rindle_django.admin.base import (
     AssetProfileFilter,
@@ -21,7 +21,7 @@ from rindle_django.admin.base import (
 )
 from rindle_django.errors import RequestRefused
 from rindle_django.lifecycle import caused_by
-from rindle_django.models import Variant
+from rindle_django.models import Key, Variant
 from rindle_django.models.proxies import FailedVariant
 from rindle_django.processing import requeue_variants
 
@@ -30,7 +30,7 @@ __all__ = ["FailedVariant", "FailedVariantAdmin", "VariantAdmin"]
 
 class VariantAdmin(ReadOnlyAdmin[Variant]):
     list_display = ("name", "asset_link", "badge", "size", "tries", "reason_code", "created_at")
-    list_filter = (StateFilter, AssetProfileFilter)
+    list_filter: ClassVar[tuple[Any, ...]] = (StateFilter, AssetProfileFilter)
     search_fields = ("=id", "=asset__id")
     search_help_text = _("Exact id of a variant or of its asset")
     ordering = ("-created_at",)
@@ -77,7 +77,7 @@ class VariantAdmin(ReadOnlyAdmin[Variant]):
 
     @admin.action(description=_("Requeue selected variants"), permissions=["requeue"])
     def requeue(self, request: HttpRequest, chosen: Iterable[Variant]) -> None:
-        by_asset: dict[object, list[str]] = defaultdict(list)
+        by_asset: dict[Key, list[str]] = defaultdict(list)
         for variant in chosen:
             by_asset[variant.asset_id].append(variant.name)
         with caused_by(user=str(request.user.pk), surface="admin"):
@@ -86,7 +86,7 @@ class VariantAdmin(ReadOnlyAdmin[Variant]):
             text = ngettext("%d variant was queued.", "%d variants were queued.", queued) % queued
             self.message_user(request, text, messages.SUCCESS)
 
-    def _requeue(self, request: HttpRequest, asset_id: object, names: list[str]) -> int:
+    def _requeue(self, request: HttpRequest, asset_id: Key, names: list[str]) -> int:
         try:
             return len(requeue_variants(asset_id, names))
         except RequestRefused as error:

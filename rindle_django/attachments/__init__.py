@@ -1,6 +1,6 @@
 """Attachments: an asset in a slot of any owner; attach, replace, detach, read."""
 
-from rindle_django.attachments.attach import attach, detach, detach_owner
+from rindle_django.attachments.changes import attach, detach, detach_owner
 from rindle_django.attachments.read import attached, attachments_of
 from rindle_django.attachments.slots import MediaSlot, MediaSlots
 

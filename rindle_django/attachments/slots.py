@@ -15,10 +15,10 @@ from typing import Any, Self, overload
 
 from django.db.models import Model, QuerySet, signals
 
-from rindle_django.attachments.attach import attach, detach, detach_owner, reorder
+from rindle_django.attachments.changes import attach, detach, detach_owner, reorder
 from rindle_django.attachments.owners import SlotRule, declare, slot_rows, type_of
 from rindle_django.attachments.read import with_media
-from rindle_django.models import Asset, Attachment
+from rindle_django.models import Asset, Attachment, Key
 from rindle_django.profiles import Profile
 
 
@@ -135,11 +135,11 @@ class SlotContents:
     def all(self) -> QuerySet[Attachment]:
         return self.get_queryset()
 
-    def add(self, asset: Asset | object, *, actor: Any = None) -> Attachment:
+    def add(self, asset: Asset | Key, *, actor: Any = None) -> Attachment:
         return attach(self.owner, self.slot, asset, actor=actor)
 
-    def remove(self, asset: Asset | object | None = None) -> int:
+    def remove(self, asset: Asset | Key | None = None) -> int:
         return detach(self.owner, self.slot, asset)
 
-    def reorder(self, assets: Sequence[Asset | object]) -> None:
+    def reorder(self, assets: Sequence[Asset | Key]) -> None:
         reorder(self.owner, self.slot, assets)

@@ -2,7 +2,7 @@
 
 from rindle_django.models.asset import PROMOTE_TRIES, Asset
 from rindle_django.models.attachment import Attachment
-from rindle_django.models.base import Claimable, Row, Stateful
+from rindle_django.models.base import Claimable, Key, Row, Stateful
 from rindle_django.models.history import Transition
 from rindle_django.models.object import StoredObject
 from rindle_django.models.proxies import FailedVariant
@@ -16,6 +16,7 @@ __all__ = [
     "Attachment",
     "Claimable",
     "FailedVariant",
+    "Key",
     "ProcessingRun",
     "Row",
     "Stateful",

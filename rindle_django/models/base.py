@@ -12,6 +12,8 @@ from rindle_django.conf import database
 from rindle_django.states import Machine
 
 M = TypeVar("M", bound=models.Model)
+Key = uuid.UUID | str
+"""The id of a row, as callers may give it."""
 
 
 class PrimaryManager(models.Manager[M]):

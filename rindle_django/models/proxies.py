@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -17,7 +19,7 @@ class FailedManager(PrimaryManager["FailedVariant"]):
 class FailedVariant(Variant):
     """A variant whose tries are spent, or whose error no retry can mend."""
 
-    objects = FailedManager()
+    objects: ClassVar[FailedManager] = FailedManager()
 
     class Meta:
         proxy = True

@@ -7,14 +7,14 @@ from collections.abc import Collection
 from rindle_django import claims
 from rindle_django.errors import RequestRefused
 from rindle_django.lifecycle import locked, transition_all
-from rindle_django.models import PROCESS_TRIES, Variant
+from rindle_django.models import PROCESS_TRIES, Key, Variant
 from rindle_django.processing.aggregate import settle_asset
 from rindle_django.processing.plan import ring
 from rindle_django.states import REQUEUEABLE_VARIANT_STATES, VERIFIED_ASSET_STATES
 
 
 def requeue_variants(
-    asset_id: object,
+    asset_id: Key,
     names: Collection[str] | None = None,
     *,
     tries: int = PROCESS_TRIES,

@@ -83,7 +83,8 @@ def _storage(alias: str) -> Storage:
 
 
 def _explain_missing_extra(alias: str) -> None:
-    backend = str(settings.STORAGES[alias].get("BACKEND", ""))
+    declared: dict[str, object] = settings.STORAGES[alias]  # type: ignore[assignment]
+    backend = str(declared.get("BACKEND", ""))
     missing = not (_importable("boto3") and _importable("storages"))
     if missing and backend.startswith("storages.backends.s3"):
         raise Misconfigured(

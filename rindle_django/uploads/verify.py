@@ -111,7 +111,7 @@ def abort_upload(ticket: str, *, actor: Any = None) -> None:
             raise RequestRefused("ticket_used", state=session.state)
 
 
-def _end(session: UploadSession, state: str, **reason: str) -> bool:
+def _end(session: UploadSession, state: str, **reason: Any) -> bool:
     with locked(session.asset_id) as asset:
         session.asset = asset
         ended = transition(session, state, only_from=OPEN_SESSION_STATES, **reason)

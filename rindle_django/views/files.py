@@ -16,6 +16,7 @@ from django.http import (
     HttpResponse,
     HttpResponseNotModified,
 )
+from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
@@ -89,14 +90,14 @@ def _chunks(request: HttpRequest) -> Iterator[bytes]:
 
 @require_safe
 @answers_json
-def media(request: HttpRequest, token: str) -> HttpResponse | FileResponse:
+def media(request: HttpRequest, token: str) -> HttpResponseBase:
     """Serve what the token was signed for."""
     grant = read_get(token)
     stream = _open(grant)
     etag = f'"{hashlib.sha256(grant.key.encode()).hexdigest()[:32]}"'
     if request.headers.get("If-None-Match") == etag:
         stream.close()
-        response: HttpResponse | FileResponse = HttpResponseNotModified()
+        response: HttpResponseBase = HttpResponseNotModified()
     else:
         response = FileResponse(stream, content_type=grant.content_type)
         response.headers["Content-Disposition"] = grant.disposition or "inline"

@@ -6,36 +6,41 @@ import functools
 import json
 import logging
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
 
 from rindle_django.errors import Kind, RequestRefused, RindleError
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+R = TypeVar("R", bound=HttpResponseBase)
 
 MAX_BODY = 64 * 1024
 
 
-def answers_json(view: View[P]) -> View[P]:
+def answers_json(
+    view: Callable[Concatenate[HttpRequest, P], R],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
     """Turn the library's errors into ``{"error": {"code", "message"}}`` with their status.
 
     The view runs outside ATOMIC_REQUESTS: storage is never called inside a transaction.
     """
 
     @functools.wraps(view)
-    def answering(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def answering(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:
-            response = view(request, *args, **kwargs)
+            response: HttpResponseBase = view(request, *args, **kwargs)
         except RindleError as error:
             response = _refusal(error)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 
-    return transaction.non_atomic_requests(answering)
+    outside: Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+    outside = transaction.non_atomic_requests(answering)
+    return outside
 
 
 def _refusal(error: RindleError) -> JsonResponse:

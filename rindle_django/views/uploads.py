@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from rindle_django.actors import actor_id
 from rindle_django.delivery import variant_url
 from rindle_django.errors import RequestRefused
-from rindle_django.models import Asset, Variant
+from rindle_django.models import Asset, Key, Variant
 from rindle_django.profiles import get_profile
 from rindle_django.states import VERIFIED_ASSET_STATES
 from rindle_django.storage import SignedRequest
@@ -89,7 +89,7 @@ def _signed(signed: SignedRequest) -> dict[str, Any]:
     }
 
 
-def _load(asset_id: object, actor: Any) -> Asset:
+def _load(asset_id: Key, actor: Any) -> Asset:
     """Absent and foreign assets look alike (S15)."""
     variants = Variant.objects.select_related("object").order_by("name")
     mine = Asset.objects.select_related("original").prefetch_related(

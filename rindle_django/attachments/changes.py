@@ -23,7 +23,7 @@ from rindle_django.attachments.owners import (
 )
 from rindle_django.conf import database
 from rindle_django.errors import RequestRefused
-from rindle_django.models import Asset, Attachment
+from rindle_django.models import Asset, Attachment, Key
 from rindle_django.purge import request_purge
 from rindle_django.states import ATTACHABLE_ASSET_STATES
 
@@ -31,9 +31,7 @@ REORDER_OFFSET = 1_000_000
 SINGLE = SlotRule(name="", profile="", many=False, limit=1)
 
 
-def attach(
-    owner: models.Model, slot: str, asset: Asset | object, *, actor: Any = None
-) -> Attachment:
+def attach(owner: models.Model, slot: str, asset: Asset | Key, *, actor: Any = None) -> Attachment:
     """Put ``asset`` (or the one with that id) into ``owner``'s slot.
 
     A single slot's former asset is replaced and, unless attached elsewhere, purged. A slot for
@@ -42,7 +40,7 @@ def attach(
     "asset_not_attachable", "slot_profile_mismatch", "slot_full", "owner_unsaved".
     """
     rule = rule_of(owner, slot) or SINGLE
-    asset_id = getattr(asset, "pk", asset)
+    asset_id = _key_of_asset(asset)
     with transaction.atomic(using=database()):
         if not _lock_owner(owner):
             # Deleted while we waited: nobody would ever detach what we attach now.
@@ -59,7 +57,7 @@ def attach(
         return _add(owner, slot, rule, chosen, present)
 
 
-def detach(owner: models.Model, slot: str, asset: Asset | object | None = None) -> int:
+def detach(owner: models.Model, slot: str, asset: Asset | Key | None = None) -> int:
     """Empty ``owner``'s slot, or take one asset out of it; returns how many were detached.
 
     The purge of what nothing else is attached to is queued in the same transaction. Detaching
@@ -67,7 +65,7 @@ def detach(owner: models.Model, slot: str, asset: Asset | object | None = None) 
     """
     rows = slot_rows(owner, slot)
     if asset is not None:
-        rows = rows.filter(asset=getattr(asset, "pk", asset))
+        rows = rows.filter(asset=_key_of_asset(asset))
     return _detach_rows(owner, rows)
 
 
@@ -79,10 +77,10 @@ def detach_owner(owner: models.Model, key: str | None = None) -> int:
     return _detach_rows(owner, rows)
 
 
-def reorder(owner: models.Model, slot: str, assets: Sequence[Asset | object]) -> None:
+def reorder(owner: models.Model, slot: str, assets: Sequence[Asset | Key]) -> None:
     """Put a slot's assets into the given order. Raises RequestRefused("asset_not_found") if they
     are not exactly the ones in the slot."""
-    wanted = [str(getattr(asset, "pk", asset)) for asset in assets]
+    wanted = [str(_key_of_asset(asset)) for asset in assets]
     with transaction.atomic(using=database()):
         _lock_owner(owner)
         present = {str(row.asset_id): row for row in slot_rows(owner, slot)}
@@ -103,6 +101,10 @@ def _detach_rows(owner: models.Model, rows: models.QuerySet[Attachment]) -> int:
     return len(present)
 
 
+def _key_of_asset(asset: Asset | Key) -> Key:
+    return asset.pk if isinstance(asset, Asset) else asset
+
+
 def _lock_owner(owner: models.Model) -> bool:
     """Serialise changes of one owner's slots, where the owner's row is in our database.
 
@@ -116,7 +118,7 @@ def _lock_owner(owner: models.Model) -> bool:
     return bool(rows.select_for_update(of=("self",)).values_list("pk"))
 
 
-def _lock_assets(ids: Iterable[object]) -> dict[str, Asset]:
+def _lock_assets(ids: Iterable[Key]) -> dict[str, Asset]:
     rows = Asset.objects.select_for_update().filter(pk__in=list(ids)).order_by("pk")
     return {str(asset.pk): asset for asset in rows}
 
