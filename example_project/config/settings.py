@@ -25,6 +25,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "procrastinate.contrib.django",
     "rindle_django",
+    "example_project.gallery",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -58,10 +59,40 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR / "static"
+
+
+def photo_storage() -> dict[str, object]:
+    """Files below VAR, or the S3 server that S3_ENDPOINT_URL and the AWS_* variables name.
+
+    The bucket must exist and let this site's origin PUT (CORS).
+    """
+    endpoint = os.environ.get("S3_ENDPOINT_URL")
+    if not endpoint:
+        return {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": VAR / "media"},
+        }
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "endpoint_url": endpoint,
+            "bucket_name": os.environ["AWS_STORAGE_BUCKET_NAME"],
+            "access_key": os.environ["AWS_ACCESS_KEY_ID"],
+            "secret_key": os.environ["AWS_SECRET_ACCESS_KEY"],
+            "region_name": os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
+            "addressing_style": "path",
+        },
+    }
+
+
 STORAGES = {
-    "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": VAR / "media"},
-    },
+    "default": photo_storage(),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+# Where the gallery's page may send files to and show photos from, besides its own origin.
+GALLERY_MEDIA_ORIGIN = os.environ.get("S3_ENDPOINT_URL", "")
+
+RINDLE = {
+    "UNATTACHED_TTL": 86_400,  # uploads that never came into an album
+    "SCHEDULES": {"abort_incomplete_uploads": "0 1 * * *", "cleanup_orphans": "0 2 * * *"},
 }

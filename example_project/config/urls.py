@@ -7,5 +7,6 @@ from django.urls import include, path
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("", include("example_project.gallery.urls")),
     path("rindle/", include("rindle_django.urls")),
 ]

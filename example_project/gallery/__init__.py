@@ -1,0 +1,1 @@
+"""A photo gallery: what an adopter writes to take photos in, show them and take them back."""

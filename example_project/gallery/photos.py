@@ -1,0 +1,78 @@
+"""What the page knows of a photo, read from rows in a constant number of queries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from example_project.gallery.models import Album
+from rindle_django import variant_url
+from rindle_django.actors import actor_id
+from rindle_django.models import Asset
+from rindle_django.states import ABSORBING_ASSET_STATES, VERIFIED_ASSET_STATES
+
+FINISHED = frozenset({"ready", "degraded"})
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """An image with its size, so that the page does not jump when it arrives."""
+
+    url: str
+    width: int | None
+    height: int | None
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One card. ``phase`` is 'ready', 'refused' or 'working'."""
+
+    id: UUID
+    filename: str
+    phase: str
+    reason_code: str
+    reason: str
+    width: int | None
+    height: int | None
+    thumbnail: Thumbnail | None
+
+
+def photos_of(actor: Any) -> list[Photo]:
+    """The visitor's photos, in the order they were added."""
+    if actor is None:
+        return []
+    album = Album.objects.filter(owner=actor_id(actor)).prefetch_related("photos").first()
+    attachments = album.photos.all() if album else ()
+    return [_photo(attachment.asset, actor) for attachment in attachments]
+
+
+def _photo(asset: Asset, actor: Any) -> Photo:
+    return Photo(
+        id=asset.pk,
+        filename=asset.filename,
+        phase=_phase(asset.state),
+        reason_code=asset.reason_code,
+        reason=asset.reason,
+        width=asset.width,
+        height=asset.height,
+        thumbnail=_thumbnail(asset, actor),
+    )
+
+
+def _phase(state: str) -> str:
+    if state in ABSORBING_ASSET_STATES:
+        return "refused"
+    return "ready" if state in FINISHED else "working"
+
+
+def _thumbnail(asset: Asset, actor: Any) -> Thumbnail | None:
+    """None until there is one: ``variant_url`` would give the original, megabytes for a card."""
+    if asset.state not in VERIFIED_ASSET_STATES:
+        return None
+    for variant in asset.variants.all():
+        if variant.name == "thumb" and variant.servable:
+            return Thumbnail(
+                variant_url(asset, "thumb", actor=actor), variant.width, variant.height
+            )
+    return None

@@ -1,0 +1,173 @@
+// A card: the one place that knows its markup. Told what happened, it shows it.
+
+// By the code of the refusal; the reason below it is the server's own sentence.
+const HEADINGS = {
+  image_truncated: "The file is incomplete",
+  content_length_mismatch: "The file is incomplete",
+  checksum_mismatch: "The file was damaged on its way",
+  empty_file: "The file is empty",
+  pixels_exceeded: "The image is too large",
+  side_exceeded: "The image is too large",
+  pages_exceeded: "The animation is too long",
+  decoder_memory: "The image is too large",
+  bytes_exceeded: "The file is too large",
+  bytes_exceeded_upload: "The file is too large",
+  type_unknown: "This is not a photo",
+  mime_not_allowed: "Photos of this kind are not taken",
+  content_type_not_allowed: "Files of this kind are not taken",
+  extension_not_allowed: "Files of this kind are not taken",
+  extension_mismatch: "The file is not what its name says",
+};
+const WORDS = {
+  waiting: "Waiting",
+  reading: "Reading",
+  uploading: "Uploading",
+  checking: "Checking",
+  making: "Making thumbnails",
+};
+
+export class Card {
+  static create(file) {
+    const element = document.getElementById("card").content.firstElementChild.cloneNode(true);
+    const card = new Card(element);
+    card.#title(file.name);
+    card.phase("waiting");
+    card.#preview(file);
+    return card;
+  }
+
+  constructor(element) {
+    this.element = element;
+    this.open = element.querySelector(".card__open");
+    this.retry = element.querySelector(".card__retry");
+    this.remove = element.querySelector(".card__remove");
+    this.bar = element.querySelector(".card__bar");
+    const { phase, code } = element.dataset;
+    if (phase === "refused") this.refuse(this.#part("reason").textContent, code);
+  }
+
+  get asset() {
+    return this.element.dataset.asset;
+  }
+
+  set asset(id) {
+    this.element.dataset.asset = id;
+  }
+
+  get name() {
+    return this.#part("name").textContent;
+  }
+
+  get shown() {
+    return this.element.dataset.phase;
+  }
+
+  phase(name, detail = "") {
+    this.element.dataset.phase = name;
+    this.#say("status", detail || WORDS[name]);
+    this.#say("reason", "");
+    this.retry.hidden = true;
+    if (name === "waiting") this.bar.value = 0;
+    else if (name !== "uploading") this.bar.removeAttribute("value"); // no telling how far it is
+  }
+
+  uploaded(fraction) {
+    const percent = Math.round(fraction * 100);
+    this.phase("uploading", percent < 100 ? `Uploading, ${percent} %` : "Uploaded");
+    this.bar.value = percent;
+  }
+
+  // What the server says of the asset. Returns whether that is its last word.
+  follow(asset) {
+    const variants = Object.values(asset.variants);
+    if (asset.variants.thumb?.url && asset.variants.thumb.state === "ready") {
+      this.#thumbnail(asset.variants.thumb);
+    }
+    switch (asset.state) {
+      case "quarantined":
+      case "deleted":
+        this.refuse(asset.reason || "It was deleted.", asset.reason_code);
+        return true;
+      case "ready":
+      case "degraded":
+        this.#finish(asset, variants);
+        return true;
+      case "validating":
+      case "analyzing":
+      case "promoting":
+        this.phase("checking", asset.reason ? `Trying again. ${asset.reason}` : "");
+        return false;
+      default: {
+        const made = variants.filter((variant) => variant.state === "ready").length;
+        this.phase("making", `Making thumbnails, ${made} of ${variants.length}`);
+        return false;
+      }
+    }
+  }
+
+  // A verdict on the file: trying again would not help.
+  refuse(reason, code) {
+    this.#end("refused", HEADINGS[code] ?? "This photo cannot be used", reason);
+  }
+
+  fail(refusal) {
+    this.#end("failed", HEADINGS[refusal.code] ?? "This did not upload", refusal.message);
+    this.retry.hidden = !refusal.passing;
+  }
+
+  #finish(asset, variants) {
+    const broken = variants.filter((variant) => variant.state === "failed").length;
+    const size = asset.width ? `${asset.width} × ${asset.height}` : "";
+    this.phase("ready", broken ? `${broken} of ${variants.length} sizes failed` : size);
+    this.open.disabled = false;
+    this.#dropPreview();
+  }
+
+  #end(phase, status, reason) {
+    this.phase(phase, status);
+    this.#say("reason", reason);
+    this.open.disabled = true;
+    this.#dropPreview();
+  }
+
+  #preview(file) {
+    const image = document.createElement("img");
+    image.className = "card__preview";
+    image.alt = "";
+    image.addEventListener("error", () => this.#dropPreview()); // the browser cannot show it
+    image.src = URL.createObjectURL(file);
+    this.open.append(image);
+  }
+
+  #dropPreview() {
+    const image = this.open.querySelector(".card__preview");
+    if (!image) return;
+    URL.revokeObjectURL(image.src);
+    image.remove();
+  }
+
+  #thumbnail({ url, width, height }) {
+    if (this.open.querySelector(".card__thumb")) return;
+    const image = document.createElement("img");
+    Object.assign(image, { className: "card__thumb", alt: "", width, height, decoding: "async" });
+    image.addEventListener("load", () => this.#dropPreview());
+    image.src = url;
+    this.open.append(image);
+  }
+
+  #title(name) {
+    this.#say("name", name);
+    this.#part("name").title = name;
+    this.open.setAttribute("aria-label", `Open ${name}`);
+    this.remove.setAttribute("aria-label", `Remove ${name}`);
+    this.bar.setAttribute("aria-label", `Progress of ${name}`);
+  }
+
+  #say(part, text) {
+    this.#part(part).textContent = text;
+  }
+
+  #part(name) {
+    return this.element.querySelector(`.card__${name}`);
+  }
+}
