@@ -72,13 +72,14 @@ class Config:
 
 
 def config() -> Config:
-    """The settings in force. Raises TypeError on an unknown key (a system check says it first)."""
+    """The settings in force. Unknown keys are an error of the system checks, not of this."""
     return _load()
 
 
 @lru_cache(maxsize=1)
 def _load() -> Config:
-    return Config(**raw())
+    known = {entry.name for entry in fields(Config)}
+    return Config(**{name: value for name, value in raw().items() if name in known})
 
 
 def raw() -> Mapping[str, Any]:

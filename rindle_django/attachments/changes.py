@@ -65,7 +65,7 @@ def detach(owner: models.Model, slot: str, asset: Asset | Key | None = None) -> 
     """
     rows = slot_rows(owner, slot)
     if asset is not None:
-        rows = rows.filter(asset=_key_of_asset(asset))
+        rows = rows.filter(asset_id=_key_of_asset(asset))
     return _detach_rows(owner, rows)
 
 

@@ -113,8 +113,8 @@ def test_the_quick_start_works_word_for_word(
     upload, show = use.split("\n# moments later")
     saved = "\nprint(asset.pk)"
     asset_id = run("manage.py", "shell", "-v", "0", "-c", upload + saved).split()[-1]
-    run("manage.py", "procrastinate", "worker", "--no-wait")
-    run("manage.py", "procrastinate", "worker", "--no-wait")
+    run("manage.py", "procrastinate", "worker", "--one-shot")
+    run("manage.py", "procrastinate", "worker", "--one-shot")
 
     found = f"from rindle_django.models import Asset\nasset = Asset.objects.get(pk='{asset_id}')\n"
     shown = found + "import rindle_django as rindle\n# moments later" + show + LOOK
