@@ -14,6 +14,7 @@ from rindle_django.testing import Recorder, recorded_events
 
 pytest_plugins = [
     "tests.plugins.machine",
+    "tests.servers.fixtures",
 ]
 LOCAL = ("default", "public")
 
