@@ -73,7 +73,9 @@ class Vips:
                     size[0],
                     height=size[1],
                     size="force",
-                    **STRICT,
+                    # thumbnail_source takes fail_on and ignores it (libvips 8.18): the loader
+                    # itself has to be told, or a cut-off JPEG becomes a picture half grey (S8).
+                    option_string="fail_on=error",
                     **_colour(image, keep_icc=keep_icc),
                 )
             )
