@@ -17,9 +17,10 @@ from django.db.models import F, Q
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
+from rindle_django import ledger
 from rindle_django.conf import config
 from rindle_django.lifecycle import transition
-from rindle_django.models import Claimable
+from rindle_django.models import Claimable, StoredObject
 
 
 def unclaimed() -> Q:
@@ -53,6 +54,11 @@ def take(row: Claimable, working_state: str) -> bool:
     return taken
 
 
+def writing_time() -> float:
+    """After how many seconds of a worker's silence nothing that it writes can still appear."""
+    return config().LEASE * 2
+
+
 def exhausted(row: Claimable) -> bool:
     """Whether earlier claims used up the tries without reporting back: they died."""
     return row.attempts >= row.max_attempts
@@ -68,19 +74,27 @@ def due_in(delay: float) -> dict[str, Any]:
 
 
 @contextmanager
-def kept_alive(rows: Sequence[Claimable]) -> Iterator[None]:
-    """Renew the leases of ``rows`` from a thread of its own while the work goes on."""
-    done = threading.Event()
-    renewer = threading.Thread(target=_renew, args=(rows, done), daemon=True, name="rindle-lease")
+def kept_alive(rows: Sequence[Claimable]) -> Iterator[list[StoredObject]]:
+    """Renew the leases of ``rows`` from a thread of its own while the work goes on.
+
+    The objects that the work writes go into the list that is given: they, too, are kept from
+    being taken for abandoned.
+    """
+    done, writing = threading.Event(), list[StoredObject]()
+    renewer = threading.Thread(
+        target=_renew, args=(rows, writing, done), daemon=True, name="rindle-lease"
+    )
     renewer.start()
     try:
-        yield
+        yield writing
     finally:
         done.set()
         renewer.join()
 
 
-def _renew(rows: Sequence[Claimable], done: threading.Event) -> None:
+def _renew(
+    rows: Sequence[Claimable], writing: Sequence[StoredObject], done: threading.Event
+) -> None:
     try:
         while not done.wait(config().LEASE / 3):
             close_old_connections()
@@ -91,6 +105,7 @@ def _renew(rows: Sequence[Claimable], done: threading.Event) -> None:
                     lease_until=_in(config().LEASE),
                     wake_at=_in(config().LEASE + config().RECONCILE_GRACE),
                 )
+            ledger.still_writing(tuple(writing), settles_in=writing_time())
     finally:
         connections.close_all()
 

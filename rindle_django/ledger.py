@@ -25,11 +25,12 @@ def expect(
 ) -> StoredObject:
     """Write down a fresh key. It has to be committed before anybody can write the object.
 
-    ``settles_in`` is the time in seconds after which no writer can be writing it any more. Keys
-    hold the asset's and the object's id and are never reused: who removes an object of its own
-    can never remove another's (W1.8).
+    ``settles_in`` is the time in seconds after which no writer can be writing it any more; a
+    worker that still does says so by ``still_writing``. Keys hold the asset's and the object's id
+    and are never reused: who removes an object of its own can never remove another's (W1.8).
     """
     identity = uuid.uuid4()
+    settles_at = Now() + timedelta(seconds=settles_in)
     return StoredObject.objects.create(
         id=identity,
         asset=asset,
@@ -37,9 +38,20 @@ def expect(
         storage=asset.storage,
         key=f"{PREFIXES[purpose]}/{asset.pk}/{identity}{extension}",
         content_type=content_type,
-        settles_at=Now() + timedelta(seconds=settles_in),
-        wake_at=None,
+        settles_at=settles_at,
+        # What a client sends is looked after by its session, what a worker makes by this.
+        wake_at=None if purpose == "staging" else settles_at,
     )
+
+
+def still_writing(objects: Iterable[StoredObject], *, settles_in: float) -> int:
+    """Put off the time after which nobody can be writing these, because their writer lives.
+
+    Doomed ones too: a purge that deleted them now would be overtaken by the write (W1.4).
+    """
+    settles_at = Now() + timedelta(seconds=settles_in)
+    rows = _as_queryset(objects).filter(state__in=("expected", "doomed"))
+    return rows.update(settles_at=settles_at, wake_at=settles_at)
 
 
 def confirm(
@@ -55,6 +67,7 @@ def confirm(
         byte_size=byte_size,
         content_type=content_type,
         settles_at=Now() + timedelta(seconds=writable_for),
+        wake_at=None,
         updated_at=Now(),
     )
     stored.state = "present" if moved else stored.state
@@ -64,10 +77,14 @@ def confirm(
 def doom(objects: QuerySet[StoredObject] | Iterable[StoredObject], *, settled: bool = False) -> int:
     """Nobody needs these objects any more. Call it in the transaction that stops needing them.
 
-    ``settled`` says that their writer is the caller and has stopped writing.
+    ``settled`` says that their writer is the caller and has stopped writing; it holds for those
+    that somebody else has doomed meanwhile, too.
     """
     rows = _as_queryset(objects).filter(state__in=("expected", "present"))
     settles_at = Now() if settled else F("settles_at")
+    if settled:
+        waiting = _as_queryset(objects).filter(state="doomed", settles_at__gt=Now())
+        waiting.update(settles_at=Now(), wake_at=Now(), updated_at=Now())
     return rows.update(
         state="doomed",
         attempts=0,

@@ -7,9 +7,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Min
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 from rindle_django import jobs, ledger
@@ -31,6 +34,13 @@ class PurgeReport:
     dropped: bool = False
 
 
+def take_back(stored: StoredObject) -> None:
+    """Delete what a writer wrote that had been asleep for so long that the ledger holds the
+    object for gone. The key was its own, so nobody else's bytes can be hit (W1.8)."""
+    if StoredObject.objects.filter(pk=stored.pk, state="gone").exists():
+        adapter_for(stored.storage).delete([stored.key])
+
+
 def enqueue_purge(asset: Asset, *, delay: float = 0.0) -> None:
     """Queue a purge in the current transaction."""
     jobs.enqueue(jobs.PURGE, asset_id=str(asset.pk), profile=asset.profile, delay=delay)
@@ -38,7 +48,9 @@ def enqueue_purge(asset: Asset, *, delay: float = 0.0) -> None:
 
 def request_purge(asset: Asset) -> None:
     """Ask that ``asset`` be deleted unless somebody attaches it first. Inside ``locked``."""
-    Asset.objects.filter(pk=asset.pk).update(purge_requested_at=Now(), updated_at=Now())
+    Asset.objects.filter(pk=asset.pk).update(
+        purge_requested_at=Now(), wake_at=_watched(), updated_at=Now()
+    )
     enqueue_purge(asset)
 
 
@@ -93,7 +105,8 @@ def _tombstone_if_requested(asset_id: Key) -> None:
 
 
 def _tombstone(asset: Asset, **reason: Any) -> bool:
-    deleted = transition(asset, "deleted", **AT_REST, **reason)
+    # Watched until its rows are dropped: its purge job may be lost like any other.
+    deleted = transition(asset, "deleted", lease_until=None, wake_at=_watched(), **reason)
     if deleted:
         variants = list(Variant.objects.filter(asset=asset))
         for variant in variants:
@@ -101,6 +114,10 @@ def _tombstone(asset: Asset, **reason: Any) -> bool:
         transition_all(variants, "purged", only_from=VARIANT.sources_of("purged"), **AT_REST)
         ledger.doom(ledger.of_asset(asset.pk))
     return deleted
+
+
+def _watched() -> Combinable:
+    return Now() + timedelta(seconds=config().RECONCILE_GRACE)
 
 
 def _delete_doomed(asset_id: Key) -> PurgeReport:
@@ -134,7 +151,11 @@ def _drop_rows(asset_id: Key) -> bool:
     """Drop a deleted asset once the storage holds nothing of it; else leave it to be woken."""
     try:
         with locked(asset_id) as asset:
-            if asset.state != "deleted" or ledger.remaining(asset_id).exists():
+            if asset.state != "deleted":
+                return False
+            if (remaining := ledger.remaining(asset_id)).exists():
+                due = remaining.aggregate(due=Min("wake_at"))["due"]
+                Asset.objects.filter(pk=asset.pk).update(wake_at=due)
                 return False
             Asset.objects.filter(pk=asset.pk).update(original=None)
             ProcessingRun.objects.filter(asset_id=asset.pk).delete()

@@ -8,26 +8,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.db.models.functions import Now
 
-from rindle_django import jobs, workspace
+from rindle_django import jobs, ledger, workspace
 from rindle_django.conf import config, database
 from rindle_django.lifecycle import emit_pending
 from rindle_django.models import Asset, StoredObject, Transition, Variant
 from rindle_django.processing.plan import ring
+from rindle_django.purge import enqueue_purge
+from rindle_django.states import PROMOTABLE_ASSET_STATES
 
+M = TypeVar("M", bound=Model)
 BATCH = 500
 
 
 @dataclass
 class ReconcileReport:
-    """How many rows were rung for, events sent late, and left-over folders swept."""
+    """How many rows were rung for, outputs given up, events sent late, and folders swept."""
 
     assets: int = 0
     variants: int = 0
+    purges: int = 0
+    abandoned: int = 0
     objects: int = 0
     events: int = 0
     folders: int = 0
@@ -38,13 +44,15 @@ def reconcile(limit: int = BATCH) -> ReconcileReport:
     return ReconcileReport(
         assets=_ring_assets(limit),
         variants=_ring_variants(limit),
+        purges=_ring_purges(limit),
+        abandoned=_doom_abandoned(limit),
         objects=_ring_objects(limit),
         events=_send_late_events(limit),
         folders=workspace.sweep(older_than=max(3600.0, config().LEASE * 2)),
     )
 
 
-def _claim_due(rows: QuerySet[Model], limit: int) -> list[Model]:
+def _claim_due(rows: QuerySet[M], limit: int) -> list[M]:
     """Due rows nobody else is ringing for, put off so that each is rung for once a pause."""
     due = list(
         rows.filter(wake_at__lte=Now())
@@ -61,23 +69,54 @@ def _claim_due(rows: QuerySet[Model], limit: int) -> list[Model]:
 def _ring_assets(limit: int) -> int:
     with transaction.atomic(using=database()):
         due = _claim_due(Asset.objects.all(), limit)
-        jobs.enqueue_many(jobs.PROMOTE, [{"asset_id": str(asset.pk)} for asset in due])
+        for asset in due:
+            _ring_asset(asset)
     return len(due)
+
+
+def _ring_asset(asset: Asset) -> None:
+    unwanted = asset.state == "deleted" or asset.purge_requested_at is not None
+    promotable = asset.state in PROMOTABLE_ASSET_STATES
+    if promotable:
+        jobs.enqueue(jobs.PROMOTE, asset_id=str(asset.pk))
+    if unwanted:
+        enqueue_purge(asset)
+    if not promotable and not unwanted:  # attached again since it was to be purged
+        Asset.objects.filter(pk=asset.pk).update(wake_at=None)
 
 
 def _ring_variants(limit: int) -> int:
     with transaction.atomic(using=database()):
         due = _claim_due(Variant.objects.all(), limit)
         for variant in due:
-            assert isinstance(variant, Variant)
             ring(variant)
     return len(due)
+
+
+def _ring_purges(limit: int) -> int:
+    """Assets that were detached, and whose purge has not come to decide about them."""
+    grace = timedelta(seconds=config().RECONCILE_GRACE)
+    late = Asset.objects.filter(purge_requested_at__lte=Now() - grace).exclude(state="deleted")
+    with transaction.atomic(using=database()):
+        due = list(late.order_by("purge_requested_at").select_for_update(skip_locked=True)[:limit])
+        Asset.objects.filter(pk__in=[asset.pk for asset in due]).update(purge_requested_at=Now())
+        for asset in due:
+            enqueue_purge(asset)
+    return len(due)
+
+
+def _doom_abandoned(limit: int) -> int:
+    """Outputs whose writer died over them: nothing else knows that they may exist (W1.8)."""
+    expected = StoredObject.objects.filter(state="expected", wake_at__lte=Now())
+    with transaction.atomic(using=database()):
+        due = list(expected.order_by("wake_at").select_for_update(skip_locked=True)[:limit])
+        return ledger.doom(due, settled=True)
 
 
 def _ring_objects(limit: int) -> int:
     with transaction.atomic(using=database()):
         due = _claim_due(StoredObject.objects.filter(state="doomed"), limit)
-        assets = {str(stored.asset_id) for stored in due if isinstance(stored, StoredObject)}
+        assets = {str(stored.asset_id) for stored in due}
         arguments = [{"asset_id": asset_id, "profile": ""} for asset_id in sorted(assets)]
         jobs.enqueue_many(jobs.PURGE, arguments)
     return len(due)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rindle_django import claims, ledger, telemetry
-from rindle_django.conf import config
 from rindle_django.errors import ContentRefused, RequestRefused, RindleError
 from rindle_django.lifecycle import locked
 from rindle_django.media.images import Rendered, render_images
@@ -19,6 +18,7 @@ from rindle_django.processing.aggregate import settle_asset
 from rindle_django.processing.limits import limits_of
 from rindle_django.processing.publish import cancel_all, give_up, publish, retry_or_fail
 from rindle_django.profiles import ImageRecipe, profile_of_row
+from rindle_django.purge import take_back
 from rindle_django.states import VERIFIED_ASSET_STATES
 from rindle_django.storage import adapter_for
 from rindle_django.workspace import workspace
@@ -50,8 +50,9 @@ def process_variant(asset_id: str, variant_name: str) -> None:
             parent=asset.traceparent,
             attributes={"rindle.profile": asset.profile, "rindle.variants": len(attempts)},
         ),
-        claims.kept_alive([attempt.variant for attempt in attempts]),
+        claims.kept_alive([attempt.variant for attempt in attempts]) as writing,
     ):
+        writing.extend(attempt.output for attempt in attempts)
         _make(asset, attempts)
 
 
@@ -103,7 +104,7 @@ def _output_of(asset: Asset, recipe: ImageRecipe) -> StoredObject:
     return ledger.expect(
         asset,
         "variant",
-        settles_in=config().LEASE * 2,
+        settles_in=claims.writing_time(),
         extension="." + recipe.format.replace("jpeg", "jpg"),
         content_type=recipe.content_type,
     )
@@ -161,6 +162,7 @@ def _render(
 
 
 def _finish(asset: Asset, attempt: Attempt, result: Rendered | RindleError) -> None:
+    published = False
     try:
         if isinstance(result, RindleError):
             raise result
@@ -171,6 +173,8 @@ def _finish(asset: Asset, attempt: Attempt, result: Rendered | RindleError) -> N
             content_type=result.content_type,
             cache_control=profile_of_row(asset.profile).delivery.cache_control,
         )
-        publish(attempt.variant, attempt.output, attempt.run, result)
+        published = publish(attempt.variant, attempt.output, attempt.run, result)
     except Exception as error:
         retry_or_fail(attempt.variant, attempt.output, attempt.run, error)
+    if not published:
+        take_back(attempt.output)

@@ -6,7 +6,6 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from rindle_django import claims, jobs, ledger
-from rindle_django.conf import config
 from rindle_django.errors import Kind, RequestRefused, classify, reason_code, reason_text
 from rindle_django.lifecycle import locked, transition, transition_all
 from rindle_django.media.images import Rendered
@@ -77,7 +76,7 @@ def retry_or_fail(
             else:
                 _close(run, "retried", code, text)
                 _retry(variant, code, text)
-            enqueue_purge(asset, delay=0.0 if permanent else config().LEASE * 2)
+            enqueue_purge(asset, delay=0.0 if permanent else claims.writing_time())
             settle_asset(asset)
     except RequestRefused:
         return  # the asset was purged meanwhile, and its ledger with it
@@ -87,6 +86,9 @@ def _fail(variant: Variant, code: str, text: str) -> None:
     transition(
         variant,
         "failed",
+        # Not from queued: a requeue does not take the row over, so the fence alone would let an
+        # attempt that was given up fail the one that was asked for since.
+        only_from={"processing"},
         where=claims.held(variant),
         reason_code=code,
         reason=text,
@@ -114,7 +116,8 @@ def give_up(variant: Variant, code: str, text: str) -> None:
 
 
 def _close(run: ProcessingRun, outcome: str, code: str = "", text: str = "") -> None:
-    ProcessingRun.objects.filter(pk=run.pk).update(
+    # A run that was taken over is "lost" already, whatever its former worker says now.
+    ProcessingRun.objects.filter(pk=run.pk, outcome="running").update(
         outcome=outcome, reason_code=code, reason=text, finished_at=Now()
     )
 

@@ -19,7 +19,7 @@ from rindle_django.models import Asset, StoredObject, UploadSession
 from rindle_django.processing.plan import plan_variants
 from rindle_django.profiles import Profile, profile_of_row
 from rindle_django.promotion.inspect import Findings, inspect, look_before
-from rindle_django.purge import enqueue_purge
+from rindle_django.purge import enqueue_purge, take_back
 from rindle_django.states import ABSORBING_ASSET_STATES, PROMOTABLE_ASSET_STATES
 from rindle_django.storage import adapter_for
 from rindle_django.workspace import workspace
@@ -40,8 +40,8 @@ def promote(asset_id: str) -> None:
         attributes={"rindle.profile": asset.profile, "rindle.attempt": asset.attempts},
     ):
         try:
-            with claims.kept_alive([asset]):
-                _promote(asset)
+            with claims.kept_alive([asset]) as writing:
+                _promote(asset, writing)
         except Exception as error:
             _settle(asset, error)
 
@@ -59,42 +59,56 @@ def _claim(asset_id: str) -> Asset | None:
         return None
 
 
-def _promote(asset: Asset) -> None:
+def _promote(asset: Asset, writing: list[StoredObject]) -> None:
     profile = profile_of_row(asset.profile)
     session = UploadSession.objects.select_related("staging").get(asset=asset, state="completed")
     mime = look_before(profile, session)
-    frozen = _freeze(asset, session, profile, mime)
+    frozen = _expect(asset, mime)
+    writing.append(frozen)
+    published = False
+    try:
+        findings = _freeze_and_inspect(profile, session, frozen, mime)
+        published = _publish(asset, frozen, findings, profile)
+    finally:
+        if not published:
+            take_back(frozen)
+
+
+def _freeze_and_inspect(
+    profile: type[Profile], session: UploadSession, frozen: StoredObject, mime: str
+) -> Findings:
+    _freeze(session, frozen, profile, mime)
     with workspace() as folder:
         findings = inspect(profile, session, frozen, folder)
     if findings.content_type != mime:
         # The bytes changed between the look and the copy: the frozen ones carry a wrong type.
         raise ContentRefused("mime_not_allowed", mime=findings.content_type)
-    _publish(asset, frozen, findings, profile)
+    return findings
 
 
-def _freeze(
-    asset: Asset, session: UploadSession, profile: type[Profile], mime: str
-) -> StoredObject:
-    """Copy the staged bytes, within the storage, to a key that no client can write (U4, X9).
-
-    Each attempt freezes anew, under a key of its own: what an earlier one left may be half
-    written.
-    """
+def _expect(asset: Asset, mime: str) -> StoredObject:
+    """Each attempt freezes anew, under a key of its own: what an earlier one left may be half
+    written."""
     with locked(asset.pk) as current:
-        frozen = ledger.expect(
+        return ledger.expect(
             current,
             "original",
-            settles_in=config().LEASE * 2,
+            settles_in=claims.writing_time(),
             extension=extension_for(mime),
             content_type=mime,
         )
+
+
+def _freeze(
+    session: UploadSession, frozen: StoredObject, profile: type[Profile], mime: str
+) -> None:
+    """Copy the staged bytes, within the storage, to a key that no client can write (U4, X9)."""
     adapter_for(frozen.storage).copy(
         session.staging.key,
         frozen.key,
         content_type=mime,
         cache_control=profile.delivery.cache_control,
     )
-    return frozen
 
 
 def _publish(
@@ -102,7 +116,7 @@ def _publish(
     frozen: StoredObject,
     findings: Findings,
     profile: type[Profile],
-) -> None:
+) -> bool:
     """One transaction: the asset available, its variants and their jobs, the staging key doomed.
 
     Whoever has lost the claim, or finds the asset quarantined or deleted, publishes nothing.
@@ -112,7 +126,7 @@ def _publish(
         confirmed = ledger.confirm(
             frozen, byte_size=findings.byte_size, content_type=findings.content_type
         )
-        if confirmed and transition(
+        published = confirmed and transition(
             current,
             "promoting",
             only_from={"analyzing"},
@@ -126,7 +140,8 @@ def _publish(
             height=header.height if header else None,
             pages=header.pages if header else None,
             has_alpha=header.has_alpha if header else None,
-        ):
+        )
+        if published:
             transition(
                 current, "available", reason_code="", reason="", attempts=0, **claims.AT_REST
             )
@@ -135,25 +150,23 @@ def _publish(
                 ledger.of_asset(current.pk).exclude(pk=frozen.pk).exclude(purpose="variant")
             )
         else:
-            ledger.doom([frozen])
+            ledger.doom([frozen], settled=True)
         enqueue_purge(current)
+    return published
 
 
 def _settle(asset: Asset, error: Exception) -> None:
     """Decide what a failed attempt means. Configuration faults wait like outages, but say so."""
-    if classify(error) is Kind.CONTENT:
-        _quarantine(asset, error)
-        return
-    with locked(asset.pk) as current:
-        _retry_locked(current, asset, error)
+    try:
+        with locked(asset.pk) as current:
+            if classify(error) is not Kind.CONTENT:
+                _retry_locked(current, asset, error)
+            elif current.fence == asset.fence:
+                _quarantine_locked(current, reason_code(error), reason_text(error))
+    except RequestRefused:
+        return  # the asset was purged meanwhile
     if isinstance(error, Misconfigured):
         raise error
-
-
-def _quarantine(asset: Asset, error: Exception) -> None:
-    with locked(asset.pk) as current:
-        if current.fence == asset.fence:
-            _quarantine_locked(current, reason_code(error), reason_text(error))
 
 
 def _quarantine_locked(asset: Asset, code: str, text: str) -> None:
