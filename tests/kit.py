@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import struct
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
-from django.db import connections
+from django.db import connections, transaction
+from django.db.models.functions import Now
 from PIL import Image
 
-from rindle_django import initiate_upload, sign_upload, upload, verify_upload
-from rindle_django.errors import RequestRefused
-from rindle_django.models import Asset, StoredObject, Transition
+from rindle_django import (
+    Profile,
+    UploadTicket,
+    initiate_upload,
+    sign_upload,
+    upload,
+    verify_upload,
+)
+from rindle_django.errors import RequestRefused, RindleError
+from rindle_django.models import Asset, StoredObject, Transition, UploadSession
+from rindle_django.profiles import unregister
 from rindle_django.storage import adapter_for
 from rindle_django.testing import drain_jobs
 
@@ -127,3 +139,72 @@ def refused(code: str) -> Iterator[None]:
     with pytest.raises(RequestRefused) as caught:
         yield
     assert caught.value.code == code
+
+
+def promise(**declared: Any) -> UploadTicket:
+    """A ticket for an upload that was begun; what is not said is as usual."""
+    usual = {
+        "profile": "photo",
+        "filename": "photo.jpg",
+        "content_type": "image/jpeg",
+        "byte_size": len(JPEG),
+    }
+    return initiate_upload(**usual | declared)
+
+
+def session_of(ticket: UploadTicket) -> UploadSession:
+    return UploadSession.objects.select_related("asset", "staging").get(pk=ticket.session_id)
+
+
+def code_of(action: Callable[..., object], *args: Any, **kwargs: Any) -> str:
+    """The stable code of the error that ``action`` raises."""
+    with pytest.raises(RindleError) as raised:
+        action(*args, **kwargs)
+    return raised.value.code
+
+
+def run_out(ticket: UploadTicket) -> None:
+    """Let an upload's time pass."""
+    UploadSession.objects.filter(pk=ticket.session_id).update(
+        expires_at=Now() - timedelta(seconds=1)
+    )
+
+
+def settle(asset_id: object) -> None:
+    """Let the time pass in which a late writer could still be writing."""
+    StoredObject.objects.filter(asset_id=asset_id).update(settles_at=Now() - timedelta(seconds=1))
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG of a few hundred bytes that claims to be enormous."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(bytes(9999))), chunk(b"IEND", b"")]
+    )
+
+
+@contextmanager
+def declared(name: str, **options: Any) -> Iterator[type[Profile]]:
+    """A profile that is known for as long as the block lasts."""
+    profile: type[Profile] = type(name.title(), (Profile,), {"name": name, **options})
+    try:
+        yield profile
+    finally:
+        unregister(profile)
+
+
+JPEG = picture(64, 48)
+
+
+@contextmanager
+def rolled_back() -> Iterator[None]:
+    """A transaction that does everything and then takes it back."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
