@@ -53,6 +53,9 @@ def clean_filename(filename: str) -> str:
     """The name as data: last path component, NFC, nothing that controls or reorders text."""
     if "\x00" in filename:
         raise RequestRefused("filename_invalid", why="it holds a NUL character")
+    if any(unicodedata.category(char) == "Cs" for char in filename):
+        # JSON can say half a surrogate pair; Postgres cannot keep it.
+        raise RequestRefused("filename_invalid", why="it is not valid Unicode")
     last = re.split(r"[\\/]", filename)[-1]
     name = _BIDI.sub("", unicodedata.normalize("NFC", last))
     name = "".join(char for char in name if unicodedata.category(char) != "Cc").strip()

@@ -49,6 +49,8 @@ def initiate_upload(
     """
     declaring = get_profile(profile)
     declaring.authorize(actor, "upload")
+    if byte_size is None:  # from JSON; only a stream of the server's own has no length yet
+        raise RequestRefused("length_invalid")
     declared = check_declared(
         declaring,
         filename=filename,

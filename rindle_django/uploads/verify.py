@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from rindle_django import claims, jobs, ledger, telemetry
 from rindle_django.conf import config
@@ -37,7 +38,9 @@ def verify_session(session: UploadSession) -> Asset:
     _refuse_ended(session)
     arrived = adapter_for(session.staging.storage).stat(session.staging.key)
     if arrived is None:
-        raise RequestRefused("object_missing")
+        # "Not yet" would have the client wait for bytes that nobody may send any more.
+        over = session.expires_at <= timezone.now()
+        raise RequestRefused("upload_expired" if over else "object_missing")
     if session.byte_size is not None and arrived.size != session.byte_size:
         return _refuse_length(session, arrived)
     return _complete(session, arrived)
