@@ -59,7 +59,7 @@ class Config:
     IMAGE_BACKEND: str | None = _declare(
         None, "'vips' or 'pillow'; None takes libvips where it can be imported."
     )
-    DECODER_MEMORY: int = _declare(1 << 30, "Address space of a decoder process.")
+    DECODER_MEMORY: int = _declare(1536 << 20, "Address space of a decoder process.")
     DECODER_SECONDS: int = _declare(30, "Wall clock of one decoding.")
     SCHEDULES: dict[str, str | None] = _declare(  # noqa: RUF009
         {},

@@ -32,7 +32,6 @@ class ReconcileReport:
 
     assets: int = 0
     variants: int = 0
-    purges: int = 0
     abandoned: int = 0
     objects: int = 0
     events: int = 0
@@ -44,7 +43,6 @@ def reconcile(limit: int = BATCH) -> ReconcileReport:
     return ReconcileReport(
         assets=_ring_assets(limit),
         variants=_ring_variants(limit),
-        purges=_ring_purges(limit),
         abandoned=_doom_abandoned(limit),
         objects=_ring_objects(limit),
         events=_send_late_events(limit),
@@ -90,18 +88,6 @@ def _ring_variants(limit: int) -> int:
         due = _claim_due(Variant.objects.all(), limit)
         for variant in due:
             ring(variant)
-    return len(due)
-
-
-def _ring_purges(limit: int) -> int:
-    """Assets that were detached, and whose purge has not come to decide about them."""
-    grace = timedelta(seconds=config().RECONCILE_GRACE)
-    late = Asset.objects.filter(purge_requested_at__lte=Now() - grace).exclude(state="deleted")
-    with transaction.atomic(using=database()):
-        due = list(late.order_by("purge_requested_at").select_for_update(skip_locked=True)[:limit])
-        Asset.objects.filter(pk__in=[asset.pk for asset in due]).update(purge_requested_at=Now())
-        for asset in due:
-            enqueue_purge(asset)
     return len(due)
 
 
