@@ -1,0 +1,417 @@
+"""The life of an upload session: begun, signed, verified, aborted, or run out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.db.models.functions import Now
+from pytest_django import Settings
+
+from rindle_django import abort_upload, sign_upload, verify_upload
+from rindle_django.conf import database
+from rindle_django.errors import Misconfigured
+from rindle_django.models import Asset, StoredObject, UploadSession
+from rindle_django.operations import cleanup
+from rindle_django.operations.cleanup import abort_incomplete_uploads, cleanup_orphans
+from rindle_django.storage import adapter_for
+from rindle_django.testing import Recorder, drain_jobs
+from rindle_django.uploads import expire_session
+from tests.kit import (
+    JPEG,
+    arrive,
+    code_of,
+    edges,
+    files_in,
+    fresh,
+    ledger_keys,
+    promise,
+    queued_jobs,
+    rolled_back,
+    run_out,
+    session_of,
+    settle,
+    stage,
+)
+from tests.storms import Sky
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+# --- begun -------------------------------------------------------------------------------------
+
+
+def test_the_key_is_written_down_before_anybody_may_write_it__U3():
+    ticket = promise(actor="someone")
+    session = session_of(ticket)
+    assert (session.state, session.asset.state) == ("initialized", "staged")
+    assert (session.staging.state, session.staging.purpose) == ("expected", "staging")
+    assert (session.actor, session.asset.actor) == ("someone", "someone")
+    assert ticket.asset_id == str(session.asset_id)
+
+
+def test_a_rollback_of_the_caller_takes_everything_along__U3(events: Recorder):
+    with rolled_back():
+        promise()
+    assert not Asset.objects.exists()
+    assert not StoredObject.objects.exists()
+    assert events.emitted == []
+
+
+def test_beginning_asks_nothing_of_the_storage__U3(sky: Sky):
+    sky.break_down("stat", "put_stream", "sign_put")
+    promise()
+    assert sky.calls.total() == 0
+
+
+def test_an_upload_to_a_storage_that_is_not_there_is_not_begun(settings: Settings):
+    settings.STORAGES = {k: v for k, v in settings.STORAGES.items() if k != "public"}
+    assert code_of(promise, profile="open") == "unknown_storage"
+    assert not Asset.objects.exists()
+
+
+def test_the_ttl_is_the_setting_at_the_time_of_the_call__U22(settings: Settings):
+    settings.RINDLE = {**settings.RINDLE, "UPLOAD_TTL": 77}
+    ticket = promise()
+    session = session_of(ticket)
+    assert ticket.expires_in == 77
+    assert abs((session.expires_at - session.created_at).total_seconds() - 77) < 5
+
+
+def test_a_start_is_told_after_commit__U20(events: Recorder):
+    with transaction.atomic():
+        ticket = promise()
+        assert events.emitted == []
+    [told] = events.named("rindle.upload.start")
+    assert told["session_id"] == ticket.session_id
+    assert (told["profile"], told["adapter"]) == ("photo", "filesystem")
+
+
+# --- signed ------------------------------------------------------------------------------------
+
+
+def test_signing_moves_the_session_once_and_can_be_repeated__U7():
+    ticket = promise()
+    first = sign_upload(ticket.ticket)
+    again = sign_upload(ticket.ticket)
+    assert first.method == again.method == "PUT"
+    assert first.headers == {"Content-Type": "image/jpeg"}
+    assert edges(session_of(ticket).asset, "session") == [
+        ">initialized",
+        "initialized>signed",
+    ]
+
+
+def test_a_url_never_outlives_its_upload__U24(settings: Settings):
+    ticket = promise()
+    assert sign_upload(ticket.ticket).expires_in == 900
+    UploadSession.objects.update(expires_at=Now() + timedelta(seconds=60))
+    assert 50 <= sign_upload(ticket.ticket).expires_in <= 60
+
+
+def test_an_upload_that_has_run_out_is_not_signed__U7_U24():
+    ticket = promise()
+    run_out(ticket)
+    assert code_of(sign_upload, ticket.ticket) == "ticket_expired"
+    assert session_of(ticket).state == "initialized"
+
+
+@pytest.mark.parametrize("end", ["verified", "aborted", "expired", "failed"])
+def test_an_upload_that_has_ended_is_not_signed__U24(end: str):
+    ticket = promise()
+    end_by(ticket, end)
+    assert code_of(sign_upload, ticket.ticket) == "ticket_used"
+
+
+def end_by(ticket: Any, end: str) -> None:
+    if end == "verified":
+        stage(ticket.asset_id, JPEG)
+        verify_upload(ticket.ticket)
+    elif end == "failed":
+        stage(ticket.asset_id, JPEG + b"more")
+        assert code_of(verify_upload, ticket.ticket) == "length_mismatch"
+    elif end == "aborted":
+        abort_upload(ticket.ticket)
+    else:
+        run_out(ticket)
+        abort_incomplete_uploads()
+    expected = "completed" if end == "verified" else end
+    assert session_of(ticket).state == expected
+
+
+# --- verified ----------------------------------------------------------------------------------
+
+
+def test_verifying_is_one_transaction_with_one_job__U2(events: Recorder):
+    ticket = promise()
+    stage(ticket.asset_id, JPEG)
+    asset = verify_upload(ticket.ticket)
+    session = session_of(ticket)
+    assert (session.state, asset.state, asset.byte_size) == ("completed", "validating", len(JPEG))
+    assert session.verified_at is not None
+    assert session.staging.state == "present"
+    assert queued_jobs() == [{"asset_id": str(asset.pk)}]
+    assert len(events.named("rindle.upload.stop")) == 1
+
+
+def test_verifying_again_gives_the_same_answer_and_no_second_job__U2_U6(sky: Sky):
+    ticket = promise()
+    stage(ticket.asset_id, JPEG)
+    first = verify_upload(ticket.ticket)
+    sky.clear_up()
+    asked = sky.calls["stat"]
+    assert verify_upload(ticket.ticket).pk == first.pk
+    assert sky.calls["stat"] == asked  # not even a HEAD is paid for
+    assert len(queued_jobs()) == 1
+
+
+def test_verifying_long_after_promotion_does_not_set_the_asset_back__U2_W1_14():
+    ticket = promise()
+    stage(ticket.asset_id, JPEG)
+    verify_upload(ticket.ticket)
+    drain_jobs()
+    run_out(ticket)
+    assert verify_upload(ticket.ticket).state == "ready"
+    assert queued_jobs() == []
+
+
+def test_what_the_database_took_back_can_be_verified_again__U6(monkeypatch: pytest.MonkeyPatch):
+    ticket = promise()
+    stage(ticket.asset_id, JPEG)
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("the database went away")
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+        patch.setattr("rindle_django.jobs.enqueue", fail)
+        verify_upload(ticket.ticket)
+    assert session_of(ticket).state == "initialized"
+    assert fresh(session_of(ticket).asset).state == "staged"
+    assert verify_upload(ticket.ticket).state == "validating"
+    assert len(queued_jobs()) == 1
+
+
+def test_a_storage_that_does_not_answer_changes_nothing__U19(sky: Sky):
+    ticket = promise()
+    stage(ticket.asset_id, JPEG)
+    sky.break_down("stat")
+    assert code_of(verify_upload, ticket.ticket) == "storage_unavailable"
+    assert session_of(ticket).state == "initialized"
+    sky.clear_up()
+    assert verify_upload(ticket.ticket).state == "validating"
+
+
+def test_the_storage_is_not_asked_inside_a_transaction():
+    ticket = promise()
+    stage(ticket.asset_id, JPEG)
+    with pytest.raises(Misconfigured) as refusal, transaction.atomic():
+        verify_upload(ticket.ticket)
+    assert refusal.value.code == "io_in_transaction"
+    assert session_of(ticket).state == "initialized"
+
+
+def test_an_unsigned_upload_can_be_verified():
+    """Some clients put the bytes there by other means; what counts is that they are there."""
+    assert arrive(JPEG).state == "validating"
+
+
+# --- aborted -----------------------------------------------------------------------------------
+
+
+def test_an_abort_gives_the_bytes_up_and_twice_is_the_same_as_once__U12(media_folder: Path):
+    ticket = promise()
+    stage(ticket.asset_id, JPEG)
+    abort_upload(ticket.ticket)
+    abort_upload(ticket.ticket)
+    session = session_of(ticket)
+    assert (session.state, session.asset.state) == ("aborted", "deleted")
+    assert session.staging.state == "doomed"
+    settle(ticket.asset_id)
+    drain_jobs(early=True)
+    assert files_in(media_folder) == set()
+    assert not Asset.objects.exists()
+
+
+def test_an_abort_needs_no_storage__U12(sky: Sky):
+    ticket = promise()
+    sky.break_down("stat", "delete")
+    abort_upload(ticket.ticket)
+    assert session_of(ticket).state == "aborted"
+    assert sky.calls.total() == 0
+
+
+def test_a_verified_upload_is_not_undone_by_an_abort():
+    ticket = promise()
+    stage(ticket.asset_id, JPEG)
+    verify_upload(ticket.ticket)
+    assert code_of(abort_upload, ticket.ticket) == "ticket_used"
+    drain_jobs()
+    assert session_of(ticket).asset.state == "ready"
+
+
+# --- run out -----------------------------------------------------------------------------------
+
+
+def test_expiry_spares_an_upload_whose_time_is_not_over():
+    session = session_of(promise())
+    assert expire_session(session) is False
+    assert UploadSession.objects.get(pk=session.pk).state == "initialized"
+
+
+def test_expiry_never_touches_a_verified_upload__U1_W1_1(media_folder: Path):
+    """The reaper chose the session while it was open; the client verified; the reaper goes on."""
+    ticket = promise()
+    stage(ticket.asset_id, JPEG)
+    chosen = session_of(ticket)
+    verify_upload(ticket.ticket)
+    run_out(ticket)
+    assert expire_session(chosen) is False
+    cleanup_orphans(dry_run=False)
+    drain_jobs()
+    session = session_of(ticket)
+    assert (session.state, session.asset.state) == ("completed", "ready")
+    assert files_in(media_folder) == ledger_keys("present")
+
+
+@pytest.mark.parametrize("state", ["initialized", "signed"])
+def test_an_upload_left_in_any_open_state_is_reaped_with_its_rows__U8_D14(
+    state: str, media_folder: Path
+):
+    ticket = promise()
+    if state == "signed":
+        sign_upload(ticket.ticket)
+        stage(ticket.asset_id, JPEG)
+    run_out(ticket)
+    assert abort_incomplete_uploads().sessions_aborted == 1
+    assert abort_incomplete_uploads().sessions_found == 0
+    settle(ticket.asset_id)
+    assert cleanup_orphans(dry_run=False).sessions_deleted == 1
+    assert not Asset.objects.exists()
+    assert files_in(media_folder) == set()
+    assert cleanup_orphans(dry_run=False).assets_found == 0
+
+
+@pytest.mark.parametrize("end", ["aborted", "failed"])
+def test_aborted_and_failed_uploads_are_collected_too__U8(end: str, media_folder: Path):
+    ticket = promise()
+    end_by(ticket, end)
+    settle(ticket.asset_id)
+    cleanup_orphans(dry_run=False)
+    assert not Asset.objects.exists()
+    assert not UploadSession.objects.exists()
+    assert files_in(media_folder) == set()
+
+
+def test_cleaning_up_what_never_arrived_is_no_error__U10():
+    ticket = promise()
+    run_out(ticket)
+    abort_incomplete_uploads()
+    settle(ticket.asset_id)
+    report = cleanup_orphans(dry_run=False)
+    assert (report.storage_errors, report.objects_deleted, report.sessions_deleted) == (0, 1, 1)
+
+
+def test_a_key_that_a_slow_client_may_still_write_is_kept_until_then():
+    ticket = promise()
+    sign_upload(ticket.ticket)
+    run_out(ticket)
+    abort_incomplete_uploads()
+    report = cleanup_orphans(dry_run=False)
+    assert (report.objects_waiting, report.objects_deleted, report.sessions_deleted) == (1, 0, 0)
+    stage(ticket.asset_id, JPEG)  # the slow client comes in
+    settle(ticket.asset_id)
+    drain_jobs(early=True)
+    assert not Asset.objects.exists()
+    assert ledger_keys("gone") == ledger_keys("gone", "present", "doomed", "expected")
+
+
+def test_each_upload_is_cleaned_up_in_its_own_storage__U9(media_folder: Path, tmp_path: Path):
+    tickets = [promise(profile=name) for name in ("photo", "open")]
+    for ticket in tickets:
+        stage(ticket.asset_id, JPEG)
+        run_out(ticket)
+        settle(ticket.asset_id)
+    abort_incomplete_uploads()
+    assert cleanup_orphans(dry_run=False, storage="public").objects_deleted == 1
+    assert (len(files_in(media_folder)), len(files_in(tmp_path / "public"))) == (1, 0)
+    assert cleanup_orphans(dry_run=False).objects_deleted == 1
+    assert files_in(media_folder) == set()
+
+
+def test_a_storage_that_balks_keeps_the_rows_and_the_others_go_on__U9_W1_2(sky: Sky):
+    tickets = [promise(profile=name) for name in ("photo", "open")]
+    for ticket in tickets:
+        stage(ticket.asset_id, JPEG)
+        run_out(ticket)
+        settle(ticket.asset_id)
+    abort_incomplete_uploads()
+    sky.break_down("delete")
+    report = cleanup_orphans(dry_run=False)
+    assert (report.storage_errors, report.sessions_deleted) == (1, 1)
+    assert StoredObject.objects.get(asset_id=tickets[0].asset_id).state == "doomed"
+    sky.clear_up()
+    assert cleanup_orphans(dry_run=False).sessions_deleted == 1
+
+
+def test_a_dry_run_only_counts():
+    ticket = promise()
+    run_out(ticket)
+    assert abort_incomplete_uploads(dry_run=True).sessions_found == 1
+    assert session_of(ticket).state == "initialized"
+    abort_incomplete_uploads()
+    settle(ticket.asset_id)
+    report = cleanup_orphans()
+    assert (report.dry_run, report.sessions_found, report.sessions_deleted) == (True, 1, 0)
+    assert session_of(ticket).state == "expired"
+
+
+def test_quarantined_assets_go_after_their_time_and_not_before__D14(settings: Settings):
+    asset = arrive(b"not an image at all")
+    drain_jobs()
+    settle(asset.pk)
+    cleanup_orphans(dry_run=False)
+    assert fresh(asset).state == "quarantined"
+    settings.RINDLE = {**settings.RINDLE, "QUARANTINE_TTL": 0}
+    cleanup_orphans(dry_run=False)
+    assert not Asset.objects.exists()
+    assert ledger_keys("present", "expected", "doomed") == set()
+
+
+def test_unattached_assets_go_after_the_time_that_is_set__D14(settings: Settings):
+    asset = arrive(JPEG, profile="plain")
+    drain_jobs()
+    cleanup_orphans(dry_run=False)
+    assert fresh(asset).state == "ready"
+    settings.RINDLE = {**settings.RINDLE, "UNATTACHED_TTL": 0}
+    settle(asset.pk)
+    cleanup_orphans(dry_run=False)
+    assert not Asset.objects.exists()
+
+
+def test_maintenance_uses_the_one_database_that_holds_the_rows__D15():
+    """No second connection, no other alias: what reads is what writes."""
+    assert {model.objects.all().db for model in (Asset, UploadSession, StoredObject)} == {
+        database()
+    }
+
+
+def test_many_uploads_are_reaped_in_a_bounded_number_of_batches__U23(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(cleanup, "BATCH", 3)
+    for _ in range(7):
+        run_out(promise())
+    assert abort_incomplete_uploads(limit=4).sessions_aborted == 4
+    assert abort_incomplete_uploads().sessions_aborted == 3
+
+
+def test_a_capability_decides_how_long_a_key_stays_writable():
+    """Our own view asks whether the upload is open; a signed URL of S3 cannot be taken back."""
+    assert adapter_for("default").capabilities.revocable_put is True
+    asset = arrive(JPEG)
+    assert StoredObject.objects.get(asset=asset).settles_at <= asset.created_at + timedelta(  # type: ignore[operator]
+        seconds=60
+    )
