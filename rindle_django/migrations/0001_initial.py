@@ -247,10 +247,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='asset',
-            index=models.Index(condition=models.Q(('purge_requested_at__isnull', False)), fields=['purge_requested_at'], name='rindle_asset_purge'),
-        ),
-        migrations.AddIndex(
-            model_name='asset',
             index=models.Index(fields=['state', '-created_at'], name='rindle_asset_by_state'),
         ),
         migrations.AddIndex(

@@ -55,11 +55,6 @@ class Asset(Claimable):
         ]
         indexes = [
             due_index("rindle_asset_due"),
-            models.Index(
-                fields=["purge_requested_at"],
-                name="rindle_asset_purge",
-                condition=models.Q(purge_requested_at__isnull=False),
-            ),
             models.Index(fields=["state", "-created_at"], name="rindle_asset_by_state"),
             models.Index(fields=["profile", "-created_at"], name="rindle_asset_profile"),
             models.Index(fields=["actor", "-created_at"], name="rindle_asset_actor"),
