@@ -21,8 +21,8 @@ class GalleryPhoto(Profile):
     max_bytes = 40 * MB
     anonymous_uploads = True
     variants = {
-        "thumb": ImageRecipe(mode="fill", width=400, height=400, format="webp"),
+        "thumb": ImageRecipe(mode="fill", width=400, height=400, format="webp", animated=False),
         "small": ImageRecipe(width=200, height=200, format="jpeg"),
-        "medium": ImageRecipe(width=1000, height=1000, format="webp", animated=True),
+        "medium": ImageRecipe(width=1000, height=1000, format="webp"),
         "large": ImageRecipe(width=2000, height=2000, format="avif"),
     }

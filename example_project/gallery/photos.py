@@ -9,7 +9,7 @@ from uuid import UUID
 from example_project.gallery.models import Album
 from rindle_django import variant_url
 from rindle_django.actors import actor_id
-from rindle_django.models import Asset
+from rindle_django.models import Asset, Variant
 from rindle_django.states import ABSORBING_ASSET_STATES, VERIFIED_ASSET_STATES
 
 FINISHED = frozenset({"ready", "degraded"})
@@ -48,16 +48,25 @@ def photos_of(actor: Any) -> list[Photo]:
 
 
 def _photo(asset: Asset, actor: Any) -> Photo:
+    spoilt = _spoilt(asset)
     return Photo(
         id=asset.pk,
         filename=asset.filename,
-        phase=_phase(asset.state),
-        reason_code=asset.reason_code,
-        reason=asset.reason,
+        phase="refused" if spoilt else _phase(asset.state),
+        reason_code=(spoilt or asset).reason_code,
+        reason=(spoilt or asset).reason,
         width=asset.width,
         height=asset.height,
         thumbnail=_thumbnail(asset, actor),
     )
+
+
+def _spoilt(asset: Asset) -> Variant | None:
+    """A variant that failed, if no other can be shown: some damage shows only in decoding."""
+    variants = list(asset.variants.all())
+    if asset.state != "degraded" or any(variant.servable for variant in variants):
+        return None
+    return variants[0]
 
 
 def _phase(state: str) -> str:

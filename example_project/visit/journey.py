@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from example_project.visit.visitor import Refused, Visitor
 
+REFUSED = frozenset({"quarantined", "refused", "degraded"})
 FINISHED = frozenset({"ready", "degraded", "quarantined", "deleted"})
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 PATIENCE = 60.0
@@ -56,13 +57,20 @@ class Journey:
 
     @property
     def reason(self) -> str:
-        return self.refusal or self.asset.get("reason", "")
+        """Why not: the server's words on the request, the file, or the first size that failed."""
+        variants = self.asset.get("variants", {}).values()
+        reasons = [self.refusal, self.asset.get("reason"), *(each["reason"] for each in variants)]
+        return next((reason for reason in reasons if reason), "")
 
     @property
     def as_expected(self) -> bool:
-        """A good photo is ready and every variant is an image; a broken one is refused aloud."""
+        """A good photo is ready and every variant is an image; a broken one is refused aloud.
+
+        Damage that shows only when the whole file is decoded fails every variant instead.
+        """
         if self.broken:
-            return self.state in ("quarantined", "refused") and bool(self.reason)
+            served = any(each["url"] for each in self.asset.get("variants", {}).values())
+            return self.state in REFUSED and bool(self.reason) and not served
         return self.state == "ready" and not any(each.problem for each in self.downloads)
 
 

@@ -90,7 +90,9 @@ export class Card {
         return true;
       case "ready":
       case "degraded":
-        this.#finish(asset, variants);
+        // Some damage shows only when the whole file is decoded: then no size of it can be made.
+        if (variants.some((variant) => variant.url)) this.#finish(asset, variants);
+        else this.refuse(variants[0]?.reason, variants[0]?.reason_code);
         return true;
       case "validating":
       case "analyzing":

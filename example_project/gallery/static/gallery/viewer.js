@@ -1,6 +1,7 @@
 // The dialog that shows one photo large. URLs are asked for when it opens: signed ones run out.
 
 const SHOWN_FIRST = ["large", "medium", "small", "thumb"];
+const SHOWN_FIRST_MOVING = ["medium", "large", "small", "thumb"]; // AVIF output stands still
 
 export class Viewer {
   // `neighbours` gives the cards that can be opened, in their order on the page.
@@ -35,7 +36,8 @@ export class Viewer {
 
   #fill(asset) {
     const image = this.#part("image");
-    const best = SHOWN_FIRST.map((name) => asset.variants[name]).find((each) => each?.url);
+    const order = asset.content_type === "image/gif" ? SHOWN_FIRST_MOVING : SHOWN_FIRST;
+    const best = order.map((name) => asset.variants[name]).find((each) => each?.url);
     this.#part("facts").textContent =
       `${asset.width} × ${asset.height} · ${asset.content_type.replace("image/", "").toUpperCase()}`
       + ` · ${bytes(asset.byte_size)}`;
