@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 from PIL import Image
@@ -14,7 +13,11 @@ HINT = "install pillow-heif: pip install 'rindle-django[heic]'"
 
 
 def available() -> bool:
-    return find_spec("pillow_heif") is not None
+    try:
+        import pillow_heif  # noqa: F401
+    except (ImportError, OSError):
+        return False
+    return True
 
 
 def open_heic(path: Path) -> Image.Image:
