@@ -6,7 +6,6 @@ from typing import Any
 
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from rindle_django import claims, jobs, ledger, telemetry
 from rindle_django.conf import config
@@ -38,9 +37,7 @@ def verify_session(session: UploadSession) -> Asset:
     _refuse_ended(session)
     arrived = adapter_for(session.staging.storage).stat(session.staging.key)
     if arrived is None:
-        # "Not yet" would have the client wait for bytes that nobody may send any more.
-        over = session.expires_at <= timezone.now()
-        raise RequestRefused("upload_expired" if over else "object_missing")
+        return _answer_without_object(session)
     if session.byte_size is not None and arrived.size != session.byte_size:
         return _refuse_length(session, arrived)
     return _complete(session, arrived)
@@ -78,12 +75,25 @@ def _writable_for(session: UploadSession, signed: bool) -> float:
     return config().SIGN_TTL + config().LATE_PUT_GRACE
 
 
+def _answer_without_object(session: UploadSession) -> Asset:
+    """Not yet there, or not any more.
+
+    Only an open upload can be waited for: whoever verified it meanwhile may have had it
+    promoted and its staged bytes removed (W1.14), and nobody can send bytes to one that is over."""
+    waiting = Q(state__in=OPEN_SESSION_STATES, expires_at__gt=Now())
+    if UploadSession.objects.filter(waiting, pk=session.pk).exists():
+        raise RequestRefused("object_missing")
+    return _answer_of_the_winner(session)
+
+
 def _answer_of_the_winner(session: UploadSession) -> Asset:
     """Somebody else ended the session, or time did: give what they gave."""
-    session = UploadSession.objects.select_related("asset").get(pk=session.pk)
-    if session.state == "completed":
-        return session.asset
-    _refuse_ended(session)
+    current = UploadSession.objects.select_related("asset").filter(pk=session.pk).first()
+    if current is None:
+        raise RequestRefused("session_not_found")
+    if current.state == "completed":
+        return current.asset
+    _refuse_ended(current)
     raise RequestRefused("upload_expired")
 
 
