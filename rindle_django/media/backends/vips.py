@@ -67,18 +67,18 @@ class Vips:
             if mime not in _SHRINK_ON_LOAD:
                 return _scaled(image, size, keep_icc=keep_icc)
             source = pyvips.Source.new_from_file(str(path))
-            return _finished(
-                pyvips.Image.thumbnail_source(
-                    source,
-                    size[0],
-                    height=size[1],
-                    size="force",
-                    # thumbnail_source takes fail_on and ignores it (libvips 8.18): the loader
-                    # itself has to be told, or a cut-off JPEG becomes a picture half grey (S8).
-                    option_string="fail_on=error",
-                    **_colour(image, keep_icc=keep_icc),
-                )
+            colour = _colour(image, keep_icc=keep_icc)
+            # thumbnail_source takes fail_on and ignores it (libvips 8.18): the loader itself has
+            # to be told, or a cut-off JPEG becomes a picture half grey (S8).
+            thumbnail = pyvips.Image.thumbnail_source(
+                source,
+                size[0],
+                height=size[1],
+                size="force",
+                option_string="fail_on=error",
+                **colour,
             )
+            return _finished(thumbnail, keep_icc=not colour)
 
     def load_frames(self, path: Path, mime: str, size: Size) -> Animation[Picture]:
         with _unblocked(mime):
@@ -169,15 +169,16 @@ def _colour(image: Picture, *, keep_icc: bool) -> dict[str, str]:
 
 
 def _scaled(image: Picture, size: Size, *, keep_icc: bool) -> Picture:
-    return _finished(
-        image.thumbnail_image(
-            size[0], height=size[1], size="force", **_colour(image, keep_icc=keep_icc)
-        )
-    )
+    colour = _colour(image, keep_icc=keep_icc)
+    thumbnail = image.thumbnail_image(size[0], height=size[1], size="force", **colour)
+    return _finished(thumbnail, keep_icc=not colour)
 
 
-def _finished(image: Picture) -> Picture:
+def _finished(image: Picture, *, keep_icc: bool = False) -> Picture:
     """Computed now and once: a sequential source cannot be read twice."""
+    if not keep_icc:
+        image = image.copy()
+        image.remove("icc-profile-data")
     if image.interpretation not in ("srgb", "b-w"):
         image = image.colourspace("srgb")
     if image.format != "uchar":
