@@ -24,6 +24,7 @@ from tests.servers.endpoint import S3Endpoint, free_port
 PROGRAMS = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
 ACCESS_KEY, SECRET_KEY = "rgw-test-key", "rgw-test-secret"
 START_SECONDS = 60
+STARTS = 2
 OSD_STARTS = 5
 
 CONFIG = """\
@@ -103,17 +104,29 @@ def running_rgw() -> Iterator[S3Endpoint]:
     """Raises NotInstalled with what to install, or RuntimeError with where its logs are."""
     if problem := explain_missing():
         raise NotInstalled(problem)
-    node = Node(Path(mkdtemp(prefix="rindle-rgw-")))
-    try:
-        endpoint = node.start()
-    except BaseException:
-        node.stop()  # the logs stay: the message names their folder
-        raise
+    node, endpoint = started()
     try:
         yield endpoint
     finally:
         node.stop()
         shutil.rmtree(node.folder, ignore_errors=True)
+
+
+def started() -> tuple[Node, S3Endpoint]:
+    """A busy machine may take a port that was free a moment ago: once more, then, elsewhere."""
+    failures: list[str] = []
+    while True:
+        node = Node(Path(mkdtemp(prefix="rindle-rgw-")))
+        try:
+            return node, node.start()
+        except (RuntimeError, subprocess.TimeoutExpired) as failure:
+            node.stop()
+            failures.append(f"{failure} (logs: {node.folder}/log)")
+            if len(failures) == STARTS:
+                raise RuntimeError("; ".join(failures)) from failure
+        except BaseException:
+            node.stop()
+            raise
 
 
 @dataclass
@@ -172,7 +185,7 @@ class Node:
             self.processes.remove(store)
             store.kill()
             store.wait()
-        raise RuntimeError(f"The object store of Ceph did not start; see {self.folder}/log")
+        raise RuntimeError("The object store of Ceph did not start")
 
     def _start_gateway(self) -> None:
         gateway = self._spawn("radosgw", "-n", "client.rgw", "-f")
@@ -209,7 +222,7 @@ class Node:
         self, what: str, process: subprocess.Popen[bytes], is_up: Callable[[], bool]
     ) -> None:
         if not self._wait(process, is_up):
-            raise RuntimeError(f"The {what} of Ceph did not start; see {self.folder}/log")
+            raise RuntimeError(f"The {what} of Ceph did not start")
 
     def _wait(self, process: subprocess.Popen[bytes], is_up: Callable[[], bool]) -> bool:
         deadline = time.monotonic() + START_SECONDS
@@ -228,8 +241,9 @@ def run(*command: str) -> bytes:
 
 
 def environment() -> dict[str, str]:
-    """Ours, without what would lead Ceph to another cluster."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("CEPH_")}
+    """Ours, without what would lead Ceph to another cluster, or its Python to our packages."""
+    misleading = ("CEPH_", "PYTHON")
+    return {name: value for name, value in os.environ.items() if not name.startswith(misleading)}
 
 
 def answers(port: int) -> bool:

@@ -7,9 +7,11 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from rindle_django.errors import Misconfigured
 from rindle_django.storage.base import checked_key
+from rindle_django.storage.s3.errors import MEANS_ABSENT, code_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -64,6 +66,16 @@ class Bucket:
         """The name in the bucket: ``key`` below the storage's location."""
         location = self.storage.location.strip("/")
         return f"{location}/{checked_key(key)}" if location else checked_key(key)
+
+    def holds(self, name: str) -> bool:
+        """Whether there is such an object. False also if the bucket is gone: a HEAD cannot tell."""
+        try:
+            self.client.head_object(Bucket=self.name, Key=name)
+        except ClientError as error:
+            if code_of(error) in MEANS_ABSENT:
+                return False
+            raise
+        return True
 
     def parameters(
         self, operation: str, name: str, content_type: str, cache_control: str

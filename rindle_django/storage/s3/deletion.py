@@ -38,8 +38,8 @@ def delete(bucket: Bucket, keys: Sequence[str]) -> Deletion:
 
 
 def keeps_versions(bucket: Bucket) -> bool:
-    """Whether the bucket is versioned, or was. Where it may not be asked, absence still shows
-    in the confirmation: a delete marker says that it is one."""
+    """Whether the bucket is versioned, or was. Where that may not be asked, it shows when a
+    deletion leaves a marker."""
     try:
         answer = bucket.client.get_bucket_versioning(Bucket=bucket.name)
     except ClientError as error:
@@ -68,9 +68,11 @@ def _delete_batch(bucket: Bucket, names: Sequence[str]) -> dict[str, str]:
 def _remove(bucket: Bucket, targets: Sequence[ObjectIdentifierTypeDef]) -> dict[str, str]:
     failed: dict[str, str] = {}
     for batch in _batches(targets, MAX_KEYS):
-        answer = bucket.client.delete_objects(
-            Bucket=bucket.name, Delete={"Objects": batch, "Quiet": True}
-        )
+        answer = bucket.client.delete_objects(Bucket=bucket.name, Delete={"Objects": batch})
+        for done in answer.get("Deleted", []):
+            if done.get("DeleteMarker") and "VersionId" not in done:
+                # It only hid the object: the bucket is versioned after all (row 17).
+                failed[done.get("Key", "")] = "still_there"
         for error in answer.get("Errors", []):
             if error.get("Code") not in MEANS_ABSENT | {"NoSuchVersion"}:
                 failed[error.get("Key", "")] = "storage_unavailable"
@@ -88,23 +90,11 @@ def _versions(bucket: Bucket, names: Sequence[str]) -> Iterator[ObjectIdentifier
 
 
 def _still_there(bucket: Bucket, names: Sequence[str]) -> set[str]:
-    present = {name for name in names if not _is_absent(bucket, name)}
+    present = {name for name in names if bucket.holds(name)}
     if len(present) < len(names):
         # A HEAD says 404 of an object whether it is the object or the bucket that is gone.
         bucket.client.head_bucket(Bucket=bucket.name)
     return present
-
-
-def _is_absent(bucket: Bucket, name: str) -> bool:
-    """False also for a delete marker: the bytes are still behind it (row 17)."""
-    try:
-        bucket.client.head_object(Bucket=bucket.name, Key=name)
-    except ClientError as error:
-        if code_of(error) not in MEANS_ABSENT:
-            raise
-        headers = error.response["ResponseMetadata"].get("HTTPHeaders", {})
-        return headers.get("x-amz-delete-marker") != "true"
-    return False
 
 
 def _abort_uploads(bucket: Bucket, names: Collection[str]) -> None:

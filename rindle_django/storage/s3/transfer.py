@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rindle_django.errors import RequestRefused
 from rindle_django.storage.base import ObjectStat
 from rindle_django.storage.s3.bucket import Bucket
-from rindle_django.storage.s3.errors import MEANS_ABSENT, UNSUPPORTED, code_of
+from rindle_django.storage.s3.errors import UNSUPPORTED, code_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, CopySourceTypeDef
@@ -149,16 +149,6 @@ def _create(bucket: Bucket, name: str, write: Callable[..., None]) -> None:
             if code_of(error) not in UNSUPPORTED:
                 raise
             bucket.conditional_writes = False
-    if _is_taken(bucket, name):
+    if bucket.holds(name):
         raise RequestRefused("object_exists")
     return write()
-
-
-def _is_taken(bucket: Bucket, name: str) -> bool:
-    try:
-        bucket.client.head_object(Bucket=bucket.name, Key=name)
-    except ClientError as error:
-        if code_of(error) in MEANS_ABSENT:
-            return False
-        raise
-    return True
