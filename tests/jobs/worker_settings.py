@@ -1,0 +1,30 @@
+"""Settings of the worker processes that tests start: those of the tests, with short leases."""
+
+from __future__ import annotations
+
+import os
+
+from tests.settings import *  # noqa: F403
+from tests.settings import RINDLE as _RINDLE, STORAGES as _STORAGES
+
+
+def _located(alias: str, folder: str) -> dict[str, object]:
+    storage = _STORAGES[alias]
+    return {**storage, "OPTIONS": {**storage["OPTIONS"], "location": folder}}  # type: ignore[dict-item]
+
+
+STORAGES = {
+    **_STORAGES,
+    "default": _located("default", os.environ["RINDLE_TEST_FOLDER"]),
+    "public": _located("public", os.environ["RINDLE_TEST_PUBLIC_FOLDER"]),
+}
+RINDLE = {
+    **_RINDLE,
+    "LEASE": int(os.environ.get("RINDLE_TEST_LEASE", "60")),
+    "RECONCILE_GRACE": 1,
+    "SCHEDULES": {
+        "reconcile": None,
+        "abort_incomplete_uploads": None,
+        "cleanup_orphans": None,
+    },
+}
