@@ -5,23 +5,28 @@ from __future__ import annotations
 from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from rindle_django.admin.base import (
     ProfileFilter,
     ReadOnlyAdmin,
     StateFilter,
+    badge,
     link_to,
     original_link,
+    rows_of,
     thumbnail,
 )
 from rindle_django.models import Asset, Transition, Variant
 
+HISTORY_SHOWN = 200
+
 
 class AssetAdmin(ReadOnlyAdmin[Asset]):
-    list_display = ("picture", "filename", "profile", "badge", "reason_code", "created_at")
+    list_display = ("picture", "filename", "profile", "badge", "why", "created_at")
     list_display_links = ("filename",)
     list_filter = (StateFilter, ProfileFilter)
     search_fields = ("=id", "=actor")
@@ -31,9 +36,8 @@ class AssetAdmin(ReadOnlyAdmin[Asset]):
         "picture",
         "original_file",
         "profile",
-        "state",
-        "reason_code",
-        "reason",
+        "badge",
+        "why",
         "actor",
         "storage",
         "content_type",
@@ -70,16 +74,19 @@ class AssetAdmin(ReadOnlyAdmin[Asset]):
     @admin.display(description=_("variants"))
     def variant_list(self, asset: Asset) -> SafeString | str:
         rows = [
-            (link_to(each, each.name), each.state, each.reason_code)
+            (link_to(each, each.name), badge(each.state), each.reason_code)
             for each in asset.variants.all()
         ]
-        return format_html_join("", "<div>{}: {} {}</div>", rows) or "–"
+        return rows_of(rows, columns=3)
 
     @admin.display(description=_("history"))
     def history(self, asset: Asset) -> SafeString | str:
-        entries = Transition.objects.filter(asset_id=asset.pk).order_by("id")[:200]
-        rows = [
-            (each.at, each.subject, each.from_state or "·", each.to_state, each.reason_code)
-            for each in entries
-        ]
-        return format_html_join("", "<div>{} {}: {} → {} {}</div>", rows) or "–"
+        entries = Transition.objects.filter(asset_id=asset.pk).order_by("id")[:HISTORY_SHOWN]
+        return rows_of([_told(entry) for entry in entries], columns=4)
+
+
+def _told(entry: Transition) -> tuple[object, ...]:
+    moment = localtime(entry.at).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    subject = f"{entry.subject} {entry.metadata.get('variant_name', '')}".strip()
+    step = f"{entry.from_state} → {entry.to_state}" if entry.from_state else entry.to_state
+    return format_html("<time>{}</time>", moment), subject, step, entry.reason_code

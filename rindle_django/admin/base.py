@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,7 +10,7 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -19,7 +20,21 @@ from rindle_django.models import Asset, Stateful
 from rindle_django.profiles import registered
 
 M = TypeVar("M", bound=Model)
-THUMBNAIL_SIDE = 80
+NOTHING = "–"
+MOODS = {
+    "good": {"ready", "completed", "present", "available"},
+    "bad": {"failed", "degraded", "quarantined", "missing"},
+    "busy": {
+        "validating",
+        "analyzing",
+        "promoting",
+        "processing",
+        "transcoding",
+        "queued",
+        "verifying",
+        "uploading",
+    },
+}
 
 # Display methods get no request, and a ModelAdmin is shared by all threads.
 _viewer: ContextVar[Any] = ContextVar("rindle_admin_viewer", default=None)
@@ -43,6 +58,10 @@ class ReadOnlyAdmin(_ModelAdmin[M]):
     """Rows that machines own. They are looked at here, and changed by verbs alone."""
 
     show_full_result_count = False
+
+    class Media:
+        css = {"all": ("rindle/admin.css",)}
+
     list_per_page = 50
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
@@ -60,7 +79,17 @@ class ReadOnlyAdmin(_ModelAdmin[M]):
 
     @admin.display(description=_("state"), ordering="state")
     def badge(self, row: Stateful) -> SafeString:
-        return format_html('<span class="rindle-state">{}</span>', row.state)
+        return badge(row.state)
+
+    @admin.display(description=_("reason"), ordering="reason_code")
+    def why(self, row: Stateful) -> SafeString | str:
+        if not row.reason_code:
+            return NOTHING
+        return format_html(
+            '<div class="rindle-reason"><code>{}</code><span>{}</span></div>',
+            row.reason_code,
+            row.reason,
+        )
 
 
 class ProfileFilter(admin.SimpleListFilter):
@@ -94,6 +123,19 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(state=self.value()) if self.value() else queryset
 
 
+def badge(state: str) -> SafeString:
+    """A state, coloured by whether it is good, bad or on its way."""
+    mood = next((mood for mood, states in MOODS.items() if state in states), "")
+    return format_html('<span class="rindle-state" data-mood="{}">{}</span>', mood, state)
+
+
+def rows_of(rows: Iterable[tuple[object, ...]], columns: int) -> SafeString | str:
+    """A small table inside a field."""
+    line = "<tr>" + "<td>{}</td>" * columns + "</tr>"
+    body = format_html_join("", line, rows)
+    return format_html('<table class="rindle-list">{}</table>', body) if body else NOTHING
+
+
 def link_to(row: Model, text: object) -> SafeString:
     """A link to the admin page of ``row``."""
     target = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
@@ -104,12 +146,12 @@ def thumbnail(asset: Asset, name: str | None = None) -> SafeString | str:
     """A small picture through a signed URL; a dash when there is none to show to this user."""
     chosen = name or _smallest(asset)
     if chosen is None:
-        return "–"
+        return NOTHING
     try:
         source = variant_url(asset, chosen, actor=_viewer.get())
     except RindleError:
-        return "–"
-    return format_html('<img src="{}" alt="" loading="lazy" height="{}">', source, THUMBNAIL_SIDE)
+        return NOTHING
+    return format_html('<img class="rindle-thumb" src="{}" alt="" loading="lazy">', source)
 
 
 def original_link(asset: Asset) -> SafeString | str:

@@ -19,9 +19,8 @@ class UploadSessionAdmin(ReadOnlyAdmin[UploadSession]):
     fields = (
         "asset_link",
         "profile",
-        "state",
-        "reason_code",
-        "reason",
+        "badge",
+        "why",
         "actor",
         "filename",
         "content_type",

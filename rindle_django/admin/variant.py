@@ -29,7 +29,15 @@ __all__ = ["FailedVariant", "FailedVariantAdmin", "VariantAdmin"]
 
 
 class VariantAdmin(ReadOnlyAdmin[Variant]):
-    list_display = ("name", "asset_link", "badge", "size", "tries", "reason_code", "created_at")
+    list_display: tuple[str, ...] = (
+        "name",
+        "asset_link",
+        "badge",
+        "size",
+        "tries",
+        "why",
+        "created_at",
+    )
     list_filter: ClassVar[tuple[Any, ...]] = (StateFilter, AssetProfileFilter)
     search_fields = ("=id", "=asset__id")
     search_help_text = _("Exact id of a variant or of its asset")
@@ -39,9 +47,8 @@ class VariantAdmin(ReadOnlyAdmin[Variant]):
         "asset_link",
         "name",
         "picture",
-        "state",
-        "reason_code",
-        "reason",
+        "badge",
+        "why",
         "tries",
         "content_type",
         "size",
@@ -97,10 +104,10 @@ class VariantAdmin(ReadOnlyAdmin[Variant]):
 
 
 class FailedVariantAdmin(VariantAdmin):
-    list_display = ("name", "asset_link", "profile", "reason_code", "reason", "tries", "updated_at")
+    list_display = ("name", "asset_link", "profile_name", "why", "tries", "updated_at")
     list_filter = (AssetProfileFilter, "reason_code")
     ordering = ("-updated_at",)
 
     @admin.display(description=_("profile"))
-    def profile(self, variant: Variant) -> str:
+    def profile_name(self, variant: Variant) -> str:
         return variant.asset.profile

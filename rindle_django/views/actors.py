@@ -5,18 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
 
 from rindle_django.errors import RequestRefused
 from rindle_django.profiles import Profile
 
 
 def actor_of(request: HttpRequest) -> Any:
-    """The user; for a visitor ``session:<key>``, if there is a session; None for a stranger."""
+    """The user; for a visitor a name for the session, if there is one; None for a stranger."""
     user = getattr(request, "user", None)
     if user is not None and user.is_authenticated:
         return user
     session = getattr(request, "session", None)
-    return f"session:{session.session_key}" if session and session.session_key else None
+    return _visitor(session.session_key) if session and session.session_key else None
+
+
+def _visitor(session_key: str) -> str:
+    """A session's key is a password to the session, so rows and pages get a digest of it."""
+    return "session:" + salted_hmac("rindle.visitor", session_key, algorithm="sha256").hexdigest()
 
 
 def uploader_of(request: HttpRequest, profile: type[Profile]) -> Any:
