@@ -53,11 +53,12 @@ def _refusal(error: RindleError) -> JsonResponse:
 
 def body_of(request: HttpRequest) -> dict[str, Any]:
     """The request's JSON object. Raises RequestRefused("request_invalid")."""
-    if int(request.headers.get("Content-Length") or 0) > MAX_BODY:
+    sent = request.read(MAX_BODY + 1)  # a header may say anything, or be missing
+    if len(sent) > MAX_BODY:
         raise RequestRefused("request_invalid", why="the body is too long")
     try:
-        body = json.loads(request.body)
-    except ValueError:
+        body = json.loads(sent)
+    except (ValueError, RecursionError):  # the latter for thousands of nested brackets
         raise RequestRefused("request_invalid", why="the body is not JSON") from None
     if not isinstance(body, dict):
         raise RequestRefused("request_invalid", why="the body is not a JSON object")
