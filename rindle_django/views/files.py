@@ -24,7 +24,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from rindle_django.errors import RequestRefused
 from rindle_django.models import StoredObject, UploadSession
 from rindle_django.profiles import profile_of_row
-from rindle_django.states import OPEN_SESSION_STATES
+from rindle_django.states import OPEN_SESSION_STATES, VERIFIED_ASSET_STATES
 from rindle_django.storage import adapter_for
 from rindle_django.storage.filesystem import FileSystemAdapter
 from rindle_django.storage.tokens import GetGrant, PutGrant, read_get, read_put
@@ -113,9 +113,13 @@ def _open(grant: GetGrant) -> BinaryIO:
     adapter = adapter_for(grant.alias)
     if not isinstance(adapter, FileSystemAdapter):
         raise RequestRefused("url_invalid")
-    # A link outlives a deletion; what was taken back must not be shown any more.
+    # A link outlives a deletion or a quarantine; what was taken back must not be shown any more,
+    # and what is not verified never (X8).
     if not StoredObject.objects.filter(
-        storage=grant.alias, key=grant.key, state="present"
+        storage=grant.alias,
+        key=grant.key,
+        state="present",
+        asset__state__in=VERIFIED_ASSET_STATES,
     ).exists():
         raise RequestRefused("media_not_found")
     return adapter.open(grant.key)
