@@ -77,7 +77,8 @@ def enqueue_many(
 
 def backoff(attempt: int) -> float:
     """Seconds to wait after failed try number ``attempt`` (from 1): exponential, full jitter."""
-    ceiling = min(config().BACKOFF_CAP, config().BACKOFF_BASE * 2 ** max(attempt - 1, 0))
+    doublings = min(max(attempt - 1, 0), 64)  # beyond that a float overflows, and the cap is met
+    ceiling = min(config().BACKOFF_CAP, config().BACKOFF_BASE * 2**doublings)
     return random.uniform(ceiling / 2, ceiling)  # noqa: S311  (jitter, not a secret)
 
 

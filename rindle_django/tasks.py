@@ -107,7 +107,7 @@ def cleanup_orphans(
 @_task(jobs.ABORT)
 def abort_incomplete_uploads(context: JobContext, **_ignored: object) -> None:
     with _because(context):
-        cleanup.abort_incomplete_uploads()
+        cleanup.abort_incomplete_uploads().raise_if_incomplete()
 
 
 @_task(jobs.RECONCILE)

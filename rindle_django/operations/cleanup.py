@@ -39,6 +39,11 @@ class AbortReport:
     sessions_aborted: int = 0
     abort_errors: int = 0
 
+    def raise_if_incomplete(self) -> None:
+        """For the worker: have the task tried again when some upload could not be ended."""
+        if self.abort_errors:
+            raise TransientFailure("uploads_not_ended", count=self.abort_errors)
+
 
 @dataclass
 class CleanupReport:
