@@ -168,6 +168,7 @@ class Adapter(ABC):
     def capabilities(self) -> Capabilities:
         """What this kind of storage can promise, as far as that is known without asking it."""
 
+    @outside_transactions
     def probe_capabilities(self) -> Capabilities:
         """What the storage does when it is tried. Writes and deletes a few small objects."""
         return self.capabilities
@@ -258,6 +259,7 @@ class Adapter(ABC):
     def public_url(self, key: str) -> str:
         """The lasting, unsigned URL of an object that anybody may read (W4.2)."""
 
+    @outside_transactions
     def sweep_temp(self, older_than_seconds: float) -> int:  # noqa: ARG002
         """Remove what killed writes left behind; returns how many pieces."""
         return 0

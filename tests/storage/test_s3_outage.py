@@ -34,13 +34,13 @@ def server(s3_server):
 
 
 @pytest.fixture
-def adapter(server, s3_store, s3_server, bucket, monkeypatch) -> S3Adapter:
+def adapter(server, s3_store, s3_server, bucket, monkeypatch):
     monkeypatch.setattr("rindle_django.storage.s3.bucket.TRIES", 1)
     return s3_store(server.endpoint, bucket(s3_server))
 
 
 @pytest.fixture
-def trying_again(server, s3_store, s3_server, bucket) -> S3Adapter:
+def trying_again(server, s3_store, s3_server, bucket):
     return s3_store(server.endpoint, bucket(s3_server))
 
 

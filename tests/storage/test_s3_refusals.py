@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,6 +19,9 @@ import urllib3
 from rindle_django.storage import Capabilities, SignedRequest, content_disposition
 from rindle_django.storage.s3 import S3Adapter
 from rindle_django.storage.s3.cors import cors_rule
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.literals import BucketVersioningStatusType
 
 pytestmark = pytest.mark.rgw
 
@@ -47,7 +51,8 @@ def send(http, request: SignedRequest, body: bytes = BODY, **changed: str | None
     """The status of the answer. ``changed`` headers replace the signed ones; None drops one."""
     headers = {**request.headers, **{name.replace("_", "-"): v for name, v in changed.items()}}
     sent = {name: value for name, value in headers.items() if value is not None}
-    return http.request(request.method, request.url, body=body, headers=sent).status
+    answer = http.request(request.method, request.url, body=body, headers=sent)
+    return int(answer.status)
 
 
 # --- PUT ---------------------------------------------------------------------------------------
@@ -161,7 +166,7 @@ def test_a_browser_on_another_origin_may_upload_if_the_bucket_allows_it(rgw, htt
 
 
 @pytest.fixture
-def stored(rgw) -> S3Adapter:
+def stored(rgw):
     rgw.put_stream(KEY, [BODY], length=len(BODY), content_type="text/html", limit=100)
     return rgw
 
@@ -266,7 +271,7 @@ def test_a_versioned_bucket_is_told_apart(rgw):
 # --- deletion ----------------------------------------------------------------------------------
 
 
-def version(adapter: S3Adapter, status: str = "Enabled") -> None:
+def version(adapter: S3Adapter, status: BucketVersioningStatusType = "Enabled") -> None:
     adapter.bucket.client.put_bucket_versioning(
         Bucket=adapter.bucket.name, VersioningConfiguration={"Status": status}
     )
