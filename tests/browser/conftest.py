@@ -60,15 +60,18 @@ def site(demo_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     ) as demo:
         try:
             yield _address(demo)
+            early = demo.poll()
         finally:
             demo.send_signal(signal.SIGTERM)
-            demo.wait(30)
+            rest, _ = demo.communicate(timeout=30)
+        if early is not None:
+            pytest.fail(f"The demo ended by itself, with {early}:\n{rest}", pytrace=False)
 
 
 def _address(demo: subprocess.Popen[str]) -> str:
     said = []
     assert demo.stdout is not None
-    for line in demo.stdout:
+    while line := demo.stdout.readline():
         said.append(line)
         if line.startswith("Gallery"):
             return line.split()[1]

@@ -52,10 +52,10 @@ function add(files) {
   const jobs = Array.from(files, (file) => adopt(Card.create(file), file));
   if (jobs.length === 0) return;
   grid.append(...jobs.map((job) => job.card.element));
+  recount();
   jobs[0].card.element.scrollIntoView({ block: "nearest", behavior: "smooth" });
   announce(jobs.length === 1 ? "Adding 1 file" : `Adding ${jobs.length} files`);
   jobs.forEach(enqueue);
-  recount();
 }
 
 function again(job) {
