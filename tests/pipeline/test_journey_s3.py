@@ -19,7 +19,7 @@ from tests.kit import fresh, ledger_keys, picture, variant_states
 from tests.servers.endpoint import S3Endpoint
 from tests.servers.fixtures import BucketFactory
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("s3")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(
