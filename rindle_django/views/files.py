@@ -18,6 +18,7 @@ from django.http import (
 )
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
+from django.utils.http import parse_etags
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -95,7 +96,7 @@ def media(request: HttpRequest, token: str) -> HttpResponseBase:
     grant = read_get(token)
     stream = _open(grant)
     etag = f'"{hashlib.sha256(grant.key.encode()).hexdigest()[:32]}"'
-    if request.headers.get("If-None-Match") == etag:
+    if _is_known(request, etag):
         stream.close()
         response: HttpResponseBase = HttpResponseNotModified()
     else:
@@ -107,6 +108,12 @@ def media(request: HttpRequest, token: str) -> HttpResponseBase:
     # As long as the link lives, in this browser only.
     patch_cache_control(response, private=True, max_age=_remaining_life(grant))
     return response
+
+
+def _is_known(request: HttpRequest, etag: str) -> bool:
+    """Whether the browser says that it has this already: one of a list, weak, or anything."""
+    known = parse_etags(request.headers.get("If-None-Match", ""))
+    return "*" in known or etag in [each.removeprefix("W/") for each in known]
 
 
 def _open(grant: GetGrant) -> BinaryIO:
