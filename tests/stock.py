@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rindle_django.models import Asset, StoredObject, Variant
 from rindle_django.states import ASSET, VARIANT, Machine
+from rindle_django.storage import adapter_for
 from tests.rows import path_to
 
 NAMES = ("thumb", "medium", "large")
@@ -27,6 +28,15 @@ def stock(
         _variants(assets, name)
     _walk(Asset.objects.filter(pk__in=[asset.pk for asset in assets]), ASSET, state)
     return list(Asset.objects.filter(pk__in=[asset.pk for asset in assets]).order_by("pk"))
+
+
+def filled(assets: Sequence[Asset]) -> Sequence[Asset]:
+    """The same assets, with some bytes under every key."""
+    for stored in StoredObject.objects.filter(asset__in=assets):
+        adapter_for(stored.storage).put_stream(
+            stored.key, [b"bytes"], length=5, content_type="image/jpeg", limit=5
+        )
+    return assets
 
 
 def _variants(assets: Sequence[Asset], name: str) -> None:
