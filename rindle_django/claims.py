@@ -64,6 +64,11 @@ def exhausted(row: Claimable) -> bool:
     return row.attempts >= row.max_attempts
 
 
+def abandoned(row: Claimable) -> bool:
+    """Whether the tries are used up and nobody is at the last one any more (W1.14)."""
+    return exhausted(row) and type(row).objects.filter(unclaimed(), pk=row.pk).exists()
+
+
 # What a row looks like once nobody works on it and nothing is due.
 AT_REST: dict[str, Any] = {"lease_until": None, "wake_at": None}
 

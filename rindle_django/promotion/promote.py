@@ -51,12 +51,25 @@ def _claim(asset_id: str) -> Asset | None:
         with locked(asset_id) as asset:
             if asset.state not in PROMOTABLE_ASSET_STATES:
                 return None
-            if claims.exhausted(asset):
+            if claims.abandoned(asset) and not _begin_new_round_locked(asset):
                 _quarantine_locked(asset, "worker_lost", "Its workers died over it.")
                 return None
             return asset if claims.take(asset, "analyzing") else None
     except RequestRefused:
         return None
+
+
+def _begin_new_round_locked(asset: Asset) -> bool:
+    """Whether some of the spent tries came back with an error that is no verdict.
+
+    A worker that dies during an outage says nothing about the file (U19, W1.5): it gets a round in
+    which every try has to die before that is held against it.
+    """
+    if not asset.reason_code:
+        return False
+    asset.attempts, asset.reason_code, asset.reason = 0, "", ""
+    asset.save(update_fields=["attempts", "reason_code", "reason"])
+    return True
 
 
 def _promote(asset: Asset, writing: list[StoredObject]) -> None:
