@@ -172,7 +172,10 @@ def run_out(ticket: UploadTicket) -> None:
 
 def settle(asset_id: object) -> None:
     """Let the time pass in which a late writer could still be writing."""
-    StoredObject.objects.filter(asset_id=asset_id).update(settles_at=Now() - timedelta(seconds=1))
+    past = Now() - timedelta(seconds=1)
+    objects = StoredObject.objects.filter(asset_id=asset_id)
+    objects.update(settles_at=past)
+    objects.filter(wake_at__isnull=False).update(wake_at=past)
 
 
 def bomb(width: int, height: int) -> bytes:

@@ -1,0 +1,155 @@
+"""What was verified is what is served, whatever is done to the staging key and whenever."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rindle_django import url
+from rindle_django.models import Asset, StoredObject
+from rindle_django.testing import drain_jobs
+from tests.kit import arrive, fresh, ledger_keys, picture, settle, variant_states
+from tests.storms import Sky
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+GOOD = picture(120, 90)
+# As long as the good one, so that nothing but the content tells them apart.
+OTHER = picture(90, 120).ljust(len(GOOD), b"\x00")[: len(GOOD)]
+PAGE = b"<!doctype html><script>".ljust(len(GOOD), b" ")
+
+
+class Attacker:
+    """Writes the staging key again, as a client with a live S3 signature could."""
+
+    def __init__(self, folder: Path, asset: Asset) -> None:
+        self.path = folder / StoredObject.objects.get(asset=asset, purpose="staging").key
+
+    def writes(self, content: bytes) -> None:
+        self.path.unlink(missing_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_bytes(content)
+
+
+def served(folder: Path, asset: Asset) -> bytes:
+    original = fresh(asset).original
+    assert original is not None
+    return (folder / original.key).read_bytes()
+
+
+@pytest.mark.parametrize("operation", ["download", "put_file"])
+@pytest.mark.parametrize("content", [OTHER, PAGE], ids=["other", "page"])
+def test_bytes_changed_after_the_freeze_never_reach_what_is_served__U4_S13(
+    sky: Sky, media_folder: Path, operation: str, content: bytes
+):
+    asset = arrive(GOOD)
+    attacker = Attacker(media_folder, asset)
+    sky.before(operation, lambda: attacker.writes(content))
+    drain_jobs()
+    asset = fresh(asset)
+    assert asset.state == "ready"
+    assert asset.sha256 == hashlib.sha256(GOOD).hexdigest()
+    assert served(media_folder, asset) == GOOD
+    assert set(variant_states(asset).values()) == {"ready"}
+
+
+def test_bytes_changed_after_promotion_change_nothing__U4_S13(media_folder: Path, client: Any):
+    asset = arrive(GOOD)
+    attacker = Attacker(media_folder, asset)
+    drain_jobs()
+    attacker.writes(PAGE)
+    response = client.get(url(fresh(asset)))
+    assert b"".join(response.streaming_content) == GOOD
+    response.close()
+
+
+@pytest.mark.parametrize("operation", ["read_range", "copy"])
+def test_a_page_put_there_before_the_freeze_is_found_out__U4(
+    sky: Sky, media_folder: Path, operation: str
+):
+    """Between verify and the look, or between the look and the copy: the copy is what counts."""
+    asset = arrive(GOOD)
+    attacker = Attacker(media_folder, asset)
+    sky.before(operation, lambda: attacker.writes(PAGE))
+    drain_jobs()
+    asset = fresh(asset)
+    assert (asset.state, asset.reason_code) == ("quarantined", "mime_not_allowed")
+    assert asset.original is None
+
+
+def test_the_declared_checksum_pins_the_bytes_from_the_first_moment__U4(media_folder: Path):
+    asset = arrive(GOOD, sha256=hashlib.sha256(GOOD).hexdigest())
+    Attacker(media_folder, asset).writes(OTHER)
+    drain_jobs()
+    assert (fresh(asset).state, fresh(asset).reason_code) == ("quarantined", "checksum_mismatch")
+
+
+def test_another_length_is_found_out_before_anything_is_copied__U4_U13(
+    media_folder: Path, sky: Sky
+):
+    asset = arrive(GOOD)
+    Attacker(media_folder, asset).writes(GOOD + b"more")
+    drain_jobs()
+    assert fresh(asset).reason_code == "content_length_mismatch"
+    assert sky.calls["copy"] == 0
+
+
+def test_what_another_type_took_the_place_of_is_refused_by_its_own_name__U4(
+    sky: Sky, media_folder: Path
+):
+    """The look saw a JPEG and gave the copy that type; the copy turns out to be a PNG."""
+    png = picture(30, 30, "PNG").ljust(len(GOOD), b"\x00")
+    asset = arrive(GOOD)
+    attacker = Attacker(media_folder, asset)
+    sky.before("copy", lambda: attacker.writes(png))
+    drain_jobs()
+    assert fresh(asset).state == "quarantined"
+    assert fresh(asset).original is None
+
+
+def test_the_original_lies_under_a_key_that_no_client_was_ever_given__U4():
+    asset = arrive(GOOD)
+    drain_jobs()
+    staging = StoredObject.objects.get(asset=asset, purpose="staging")
+    original = fresh(asset).original
+    assert original is not None
+    assert original.key.startswith("originals/")
+    assert str(original.pk) in original.key
+    assert str(original.pk) not in staging.key
+
+
+def test_the_staging_key_is_given_up_in_the_same_breath__U4(media_folder: Path):
+    asset = arrive(GOOD)
+    drain_jobs(queues=["rindle_promote"])
+    staging = StoredObject.objects.get(asset=asset, purpose="staging")
+    assert staging.state == "doomed"
+    drain_jobs()
+    settle(asset.pk)
+    drain_jobs(early=True)
+    assert staging.key not in ledger_keys("present", "doomed")
+    assert not (media_folder / staging.key).exists()
+
+
+def test_a_copy_that_breaks_off_is_not_taken_for_the_original__S4(sky: Sky, media_folder: Path):
+    asset = arrive(GOOD)
+    half = []
+
+    def tear() -> None:
+        (args, _), *_ = sky.arguments_of("copy")[-1:]
+        torn = media_folder / args[1]
+        torn.parent.mkdir(parents=True, exist_ok=True)
+        torn.write_bytes(GOOD[:100])
+        half.append(torn)
+        sky.clear_up()
+        raise OSError("the server was switched off")
+
+    sky.before("copy", tear)
+    drain_jobs(early=True)
+    assert fresh(asset).state == "ready"
+    assert served(media_folder, asset) == GOOD
+    original = fresh(asset).original
+    assert original is not None
+    assert half != [media_folder / original.key]
