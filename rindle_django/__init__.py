@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         upload as upload,
         verify_upload as verify_upload,
     )
+    from rindle_django.views.actors import actor_of as actor_of
 
 _ROOMS = {
     "attachments": "MediaSlot MediaSlots attach attached attachments_of detach",
@@ -43,6 +44,7 @@ _ROOMS = {
     "processing": "requeue_variants",
     "profiles": "Delivery ImageRecipe Profile",
     "purge": "discard",
+    "views.actors": "actor_of",
     "uploads": "UploadTicket abort_upload initiate_upload sign_upload upload verify_upload",
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names.split()}

@@ -17,11 +17,10 @@ from example_project.gallery.media import GalleryPhoto
 from example_project.gallery.models import Album
 from example_project.gallery.photos import photos_of
 from example_project.gallery.policy import strict_policy
-from rindle_django import discard, url
+from rindle_django import actor_of, discard, url
 from rindle_django.actors import actor_id
 from rindle_django.errors import RequestRefused, RindleError
 from rindle_django.models import Asset
-from rindle_django.views.actors import actor_of
 
 PhotoView = Callable[[HttpRequest, uuid.UUID], HttpResponse]
 
