@@ -31,6 +31,8 @@ def main() -> None:
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
     requests, answers = _pipes()
+    # Libraries are loaded before the first file: if that fails, no file is to blame.
+    backend_named(None)
     _answer(answers, {"ready": True})
     while (message := _next(requests)) is not None:
         for answer in _serve(message):

@@ -204,8 +204,9 @@ def _python() -> str:
 
 def _environment(folder: str) -> dict[str, str]:
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    ours = Path(__file__).parents[2]  # the folder that holds rindle_django, wherever we were run
     return passed | {
-        "PYTHONPATH": os.pathsep.join(str(Path(each).absolute()) for each in sys.path if each),
+        "PYTHONPATH": os.pathsep.join(str(Path(each).absolute()) for each in (*sys.path, ours)),
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": folder,
         "TMPDIR": folder,

@@ -212,4 +212,5 @@ def _leave_nothing_half_done(
 ) -> None:
     for order, outcome in zip(orders, outcomes, strict=True):
         if isinstance(outcome, RindleError):
-            order.target.unlink(missing_ok=True)
+            with suppress(OSError):
+                order.target.unlink(missing_ok=True)

@@ -110,9 +110,10 @@ class _Pool:
         self._keeper: threading.Thread | None = None
 
     def take(self, memory_bytes: int) -> Decoder:
+        self._retire()
         with self._lock:
             for decoder in reversed(self._idle):
-                if decoder.memory_bytes == memory_bytes and not _worn_out(decoder):
+                if decoder.memory_bytes == memory_bytes:
                     self._idle.remove(decoder)
                     return decoder
         return self.fresh(memory_bytes)

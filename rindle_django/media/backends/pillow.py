@@ -118,7 +118,10 @@ def _open(path: Path, mime: str) -> Iterator[Image.Image]:
 
 
 def _orientation(image: Image.Image) -> int:
-    found = image.getexif().get(_ORIENTATION, 1)
+    """From the header alone: getexif() of a PNG decodes all of it, bomb or not (S4)."""
+    exif = Image.Exif()
+    exif.load(image.info.get("exif") or b"")
+    found = exif.get(_ORIENTATION, 1)
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 

@@ -18,6 +18,10 @@ from rindle_django.media.geometry import Box, Placement, Size
 from rindle_django.media.limits import ImageHeader
 from rindle_django.profiles.recipes import ImageRecipe
 
+if not pyvips.at_least_libvips(8, 13):
+    # pyvips would quietly block nothing (S1).
+    raise ImportError("libvips 8.13 or later is needed: older ones cannot close their loaders")
+
 Picture = Any  # pyvips is not typed
 
 # Truncated files are accepted by default, as half a picture (S8).
