@@ -52,3 +52,18 @@ def media_folder(tmp_path: Path) -> Path:
 def events() -> Iterator[Recorder]:
     with recorded_events() as recorder:
         yield recorder
+
+
+@pytest.fixture(autouse=True)
+def _every_event_says_something() -> Iterator[None]:
+    """Whatever a test is about: what is told on the way is told in full, and gives nothing away.
+
+    Names, required keys and numbers are the emitter's to refuse (W2.3, W2.4).
+    """
+    with recorded_events() as recorder:
+        yield
+    for name, _, metadata in recorder.emitted:
+        for key in ("profile", "adapter"):
+            assert isinstance(metadata.get(key, ""), str), (name, metadata)
+            assert metadata.get(key) != "unknown", (name, metadata)
+        assert "://" not in repr(metadata), (name, metadata)
