@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from rindle_django.events import Event, Measurements, Metadata, subscribe, unsubscribe
 
 
-@dataclass
+@dataclass(eq=False)  # two recorders are two subscribers, even while both are empty
 class Recorder:
     """The events that were emitted, in order, as (name, measurements, metadata)."""
 
