@@ -9,7 +9,7 @@ from rindle_django.models import StoredObject
 class StoredObjectAdmin(ReadOnlyAdmin[StoredObject]):
     list_display = ("purpose", "badge", "storage", "byte_size", "asset_id", "gone_at", "created_at")
     list_filter = (StateFilter,)
-    search_fields = ("=id", "=asset_id")
+    search_fields = ("=id", "=asset__id")
     ordering = ("-created_at",)
     fields = (
         "asset_id",
