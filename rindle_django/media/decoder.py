@@ -204,9 +204,10 @@ def _python() -> str:
 
 def _environment(folder: str) -> dict[str, str]:
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    ours = Path(__file__).parents[2]  # the folder that holds rindle_django, wherever we were run
+    # All that we can import from, and the folder that holds us: sys.path may have relative parts.
+    found_in = [*sys.path, str(Path(__file__).parents[2])]
     return passed | {
-        "PYTHONPATH": os.pathsep.join(str(Path(each).absolute()) for each in (*sys.path, ours)),
+        "PYTHONPATH": os.pathsep.join(str(Path(each).absolute()) for each in found_in),
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": folder,
         "TMPDIR": folder,

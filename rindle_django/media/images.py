@@ -6,7 +6,7 @@ timed, and comes back as numbers, a written target, or one typed error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +23,7 @@ from rindle_django.media import sandbox, wire
 from rindle_django.media.decoder import Died
 from rindle_django.media.limits import ImageHeader, Limits
 from rindle_django.media.rendering import Order, Rendered
-from rindle_django.media.types import MEDIA_TYPES, canonical
+from rindle_django.media.types import MEDIA_TYPES, REMEDIES, canonical
 from rindle_django.profiles.recipes import ImageRecipe
 
 __all__ = [
@@ -39,11 +39,6 @@ __all__ = [
 
 # What every backend decodes: answered without starting a decoder.
 _ALWAYS = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
-_HINTS: Mapping[str, str] = {
-    "image/heic": "install pillow-heif: pip install 'rindle-django[heic]'",
-    "image/avif": "install libvips or a Pillow with AVIF: pip install 'rindle-django[vips]'",
-    "image/tiff": "TIFF is not decoded; convert it before the upload",
-}
 _BATCH = 32
 
 
@@ -120,7 +115,7 @@ def decodable(mime: str, *, backend: str | None = None) -> str | None:
     if chosen is not None and chosen not in formats:
         return f"the image backend {chosen!r} cannot be loaded: pip install 'rindle-django[vips]'"
     usable = formats[chosen or next(iter(formats))]
-    return None if mime in usable else _HINTS.get(mime, f"{mime} is not decoded")
+    return None if mime in usable else REMEDIES.get(mime, f"{mime} is not decoded")
 
 
 def _choice(backend: str | None) -> str | None:

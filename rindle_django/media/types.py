@@ -81,6 +81,13 @@ _TABLE = (
     MediaType("application/xml", "document", (".xml",), ("text/xml",)),
 )
 
+# What to do where a type that could be decoded cannot.
+REMEDIES: Mapping[str, str] = {
+    "image/heic": "install pillow-heif: pip install 'rindle-django[heic]'",
+    "image/avif": "install libvips, or a Pillow with AVIF: pip install 'rindle-django[vips]'",
+    "image/tiff": "TIFF is not decoded; convert it before the upload",
+}
+
 MEDIA_TYPES: Mapping[str, MediaType] = {each.mime: each for each in _TABLE}
 INLINE_TYPES = frozenset(each.mime for each in _TABLE if each.inline)
 _CANONICAL = {alias: each.mime for each in _TABLE for alias in (each.mime, *each.aliases)}

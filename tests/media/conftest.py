@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from rindle_django.media import sandbox
 from rindle_django.media.images import Limits, Rendered, render_image
 from rindle_django.profiles.recipes import ImageRecipe
 
-Render = Callable[..., tuple[Image.Image, Rendered]]
+Render = Callable[..., tuple[ImageFile.ImageFile, Rendered]]
 
 
 @pytest.fixture(params=["vips", "pillow"])
@@ -28,7 +28,7 @@ def render(backend: str, tmp_path: Path) -> Render:
 
     def _render(
         source: Path, mime: str = "image/jpeg", limits: Limits | None = None, **recipe: object
-    ) -> tuple[Image.Image, Rendered]:
+    ) -> tuple[ImageFile.ImageFile, Rendered]:
         target = tmp_path / f"output-{next(numbers)}"
         wanted = ImageRecipe(**recipe)  # type: ignore[arg-type]
         rendered = render_image(source, mime, wanted, target, limits, backend=backend)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,10 @@ def opened(path: Path) -> Image.Image:
     with Image.open(path) as image:
         image.load()
         return image
+
+
+def gone(pid: int) -> bool:
+    return not alive(pid)
 
 
 def the_decoder(photo: Path) -> int:
@@ -280,7 +285,7 @@ def test_a_decoder_that_died_of_something_else_costs_nothing__U19(photo, tmp_pat
     for with_signal in (signal.SIGKILL, signal.SIGSEGV):
         pid = the_decoder(photo)
         os.kill(pid, with_signal)
-        assert wait_until(lambda pid=pid: not alive(pid))
+        assert wait_until(partial(gone, pid))
         render_image(photo, "image/jpeg", ImageRecipe(width=40), tmp_path / "out")
         assert (tmp_path / "out").exists()
 

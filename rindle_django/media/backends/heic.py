@@ -8,8 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from rindle_django.errors import Misconfigured
-
-HINT = "install pillow-heif: pip install 'rindle-django[heic]'"
+from rindle_django.media.types import REMEDIES
 
 
 def available() -> bool:
@@ -23,7 +22,7 @@ def available() -> bool:
 def open_heic(path: Path) -> Image.Image:
     """The primary image, decoded lazily, turned upright by the library as the format demands."""
     if not available():
-        raise Misconfigured("decoder_missing", mime="image/heic", hint=HINT)
+        raise Misconfigured("decoder_missing", mime="image/heic", hint=REMEDIES["image/heic"])
     _register()
     return Image.open(path, formats=["HEIF"])
 
