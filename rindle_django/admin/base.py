@@ -14,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from rindle_django.admin.lists import BoundedPaginator, exactly
 from rindle_django.delivery import url, variant_url
 from rindle_django.errors import RindleError
 from rindle_django.models import Asset, Stateful
@@ -63,6 +64,14 @@ class ReadOnlyAdmin(_ModelAdmin[M]):
         css = {"all": ("rindle/admin.css",)}
 
     list_per_page = 50
+    paginator = BoundedPaginator
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[M], search_term: str
+    ) -> tuple[QuerySet[M], bool]:
+        if not search_term:
+            return queryset, False
+        return queryset.filter(exactly(self.model, self.search_fields, search_term)), False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
         _viewer.set(request.user)
