@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from rindle_django import attach, detach, url, variant_url
@@ -27,10 +28,14 @@ def illustrated(count: int) -> None:
         article.photos.add(photo)
 
 
+def with_slots(*slots: str) -> QuerySet[Article]:
+    return Article.objects.prefetch_related(*slots)
+
+
 def page() -> list[str]:
     """What a template of a list does: three URLs for each of two pictures of each owner."""
     shown = []
-    for article in Article.objects.prefetch_related("cover", "photos"):
+    for article in with_slots("cover", "photos"):
         pictures = [article.cover, *article.photos.all()]
         for each in pictures:
             assert each is not None
@@ -63,7 +68,7 @@ def test_ten_owners_and_a_hundred_cost_the_same_queries_and_no_storage_call__U23
 def test_an_empty_slot_that_was_prefetched_asks_nothing__U23():
     for _ in range(3):
         Article.objects.create()
-    articles = list(Article.objects.prefetch_related("cover", "photos", "banner"))
+    articles = list(with_slots("cover", "photos", "banner"))
     assert queries_of(lambda: [each.cover or list(each.photos.all()) for each in articles]) == 0
     assert [each.cover for each in articles] == [None, None, None]
 
@@ -75,16 +80,19 @@ def test_a_slot_is_read_once_however_often_it_is_asked__U23():
     assert isinstance(article.cover, Attachment)
 
 
+def shown(article: Article) -> tuple[object, list[object]]:
+    cover = article.cover
+    return cover and cover.asset_id, [row.asset_id for row in article.photos.all()]
+
+
 def test_an_owner_at_hand_shows_what_was_attached_and_detached_since():
-    article = Article.objects.prefetch_related("cover", "photos").get(
-        pk=Article.objects.create().pk
-    )
+    Article.objects.create()
+    article = with_slots("cover", "photos").get()
     cover, photo = stock(2)
-    assert (article.cover, list(article.photos.all())) == (None, [])
+    assert shown(article) == (None, [])
     attach(article, "cover", cover)
     article.photos.add(photo)
-    assert article.cover is not None
-    assert [row.asset_id for row in article.photos.all()] == [photo.pk]
+    assert shown(article) == (cover.pk, [photo.pk])
     detach(article, "cover")
     article.photos.remove()
-    assert (article.cover, list(article.photos.all())) == (None, [])
+    assert shown(article) == (None, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -124,9 +125,7 @@ def test_attach_and_purge_let_go_together_end_in_one_of_two_worlds__U16(
         asset = ready()
         attach(article, "cover", asset)
         detach(article, "cover")
-        answers = at_once(
-            lambda asset=asset: purge(asset.pk), lambda asset=asset: attach(other, "cover", asset)
-        )
+        answers = at_once(partial(purge, asset.pk), partial(attach, other, "cover", asset))
         attached_now = isinstance(answers[1], Attachment)
         assert Asset.objects.filter(pk=asset.pk).exists() is attached_now
         assert len(files_in(media_folder)) == (4 if attached_now else 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +13,6 @@ from pytest_django import Settings
 
 from rindle_django import Delivery, ImageRecipe, url, variant_url
 from rindle_django.models import Asset, StoredObject, Variant
-from rindle_django.storage import window
 from rindle_django.storage.tokens import read_get
 from rindle_django.testing import Recorder
 from tests.app.media import Guarded, OnlyOwner, Photo
@@ -60,7 +60,7 @@ def test_a_public_profile_gives_the_plain_lasting_url__W4_2(client: Any):
 def test_the_urls_of_public_assets_never_change__W4_2(monkeypatch: pytest.MonkeyPatch):
     asset = ready(profile="open")
     before = url(asset)
-    monkeypatch.setattr(window.time, "time", lambda: 4e9)
+    monkeypatch.setattr(time, "time", lambda: 4e9)
     assert url(asset) == before
 
 
@@ -245,7 +245,7 @@ def remaining(address: str, now: float) -> float:
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> float:
     moment = 1_900_000_123.0
-    monkeypatch.setattr(window.time, "time", lambda: moment)
+    monkeypatch.setattr(time, "time", lambda: moment)
     return moment
 
 
@@ -276,7 +276,7 @@ def test_a_url_is_the_same_within_a_window_and_never_short_of_its_time(
     start = 1_900_000_000 - 1_900_000_000 % 450
     seen = []
     for moment in range(start, start + 900, 50):
-        monkeypatch.setattr(window.time, "time", lambda moment=moment: float(moment))
+        monkeypatch.setattr(time, "time", lambda moment=moment: float(moment))
         seen.append(url(asset))
         assert remaining(seen[-1], moment) >= 900
     assert len(set(seen)) == 2

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import JobAborted
 from procrastinate.jobs import Job as QueuedJob
@@ -22,7 +24,7 @@ from rindle_django.errors import (
     reason_code,
     reason_text,
 )
-from rindle_django.models import ProcessingRun, Variant
+from rindle_django.models import Asset, ProcessingRun, Variant
 from rindle_django.operations import cleanup
 from rindle_django.processing import process_variant
 from rindle_django.promotion import promote
@@ -30,7 +32,21 @@ from rindle_django.purge import purge_or_raise
 from rindle_django.testing import JobOutcome, drain_jobs
 from tests.app.media import Photo
 from tests.jobs.queue import jobs as queue_rows
-from tests.kit import arrive, fresh, named, picture, queued_jobs, ready, refused, variant_states
+from tests.kit import (
+    arrive,
+    fresh,
+    named,
+    picture,
+    promise,
+    queued_jobs,
+    ready,
+    refused,
+    run_out,
+    settle,
+    stage,
+    variant_states,
+)
+from tests.rows import variant_in
 from tests.storms import Sky
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -164,18 +180,13 @@ def test_processing_runs_five_times_and_then_failed_means_spent__W1_19(sky: Sky)
     assert fresh(asset).state == "degraded"
 
 
-def test_bytes_that_cannot_be_decoded_are_looked_at_once__W1_19(
-    monkeypatch: pytest.MonkeyPatch, sky: Sky
-):
+def test_bytes_that_cannot_be_decoded_are_looked_at_once__W1_19(media_folder: Path, sky: Sky):
     asset = arrive(picture())
     drain_jobs(queues=["rindle_promote"])
     # The original rots after promotion: no number of tries brings it back.
     rotten = fresh(asset).original
     assert rotten is not None
-    from rindle_django.storage import adapter_for
-
-    path = adapter_for(rotten.storage).path_of(rotten.key)  # type: ignore[attr-defined]
-    path.chmod(0o644)
+    path = media_folder / rotten.key
     path.write_bytes(b"\xff\xd8" + bytes(100))
     drain_jobs(early=True)
     assert set(variant_states(asset).values()) == {"failed"}
@@ -227,8 +238,6 @@ def test_aborts_that_fail_are_tried_again_like_any_other(monkeypatch: pytest.Mon
     def broken(session: object) -> bool:
         raise OSError("connection reset")
 
-    from tests.kit import promise, run_out
-
     run_out(promise())
     monkeypatch.setattr(cleanup, "expire_session", broken)
     jobs.enqueue(jobs.ABORT)
@@ -238,11 +247,7 @@ def test_aborts_that_fail_are_tried_again_like_any_other(monkeypatch: pytest.Mon
 
 
 def test_a_cleanup_that_the_storage_refused_is_tried_again(sky: Sky):
-    from tests.kit import stage
-
     ready()
-    from tests.kit import promise, run_out, settle
-
     ticket = promise()
     stage(ticket.asset_id, b"half")
     run_out(ticket)
@@ -330,8 +335,6 @@ def test_a_second_ring_for_a_singleton_does_not_abort_the_callers_transaction():
 
 
 def ready_row() -> Variant:
-    from tests.rows import variant_in
-
     return variant_in("queued")
 
 
@@ -344,6 +347,39 @@ def test_jobs_carry_ids_and_return_nothing(sky: Sky):
     assert keys == {"asset_id", "variant_name", "profile"}
     assert "holiday" not in repr(waiting)
     assert str(asset.pk) in repr(waiting)
+
+
+def test_what_is_requeued_goes_to_the_queue_of_its_kind__W1_12():
+    image, film = variant_in("failed"), variant_in("failed", kind="video", name="film")
+    for each in (image, film):
+        Asset.objects.filter(pk=each.asset_id).update(state="validating")
+        for step in ("analyzing", "promoting", "available", "processing", "degraded"):
+            Asset.objects.filter(pk=each.asset_id).update(state=step)
+        requeue_variants(each.asset_id)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT task_name, queue_name FROM procrastinate_jobs ORDER BY id")
+        assert cursor.fetchall() == [
+            ("rindle:process_variant", "rindle_process"),
+            ("rindle:process_media_variant", "rindle_media"),
+        ]
+
+
+def test_the_next_steps_jobs_commit_with_the_step_or_not_at_all__W1_20(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    asset = arrive(picture())
+    monkeypatch.setattr(sys.modules["rindle_django.promotion.promote"], "enqueue_purge", _broken)
+    drain_jobs(limit=1)
+    assert fresh(asset).state == "analyzing"
+    assert not asset.variants.exists()
+    assert queued_jobs("rindle:process_variant") == []
+    monkeypatch.undo()
+    drain_jobs(early=True)
+    assert fresh(asset).state == "ready"
+
+
+def _broken(*args: object) -> None:
+    raise OSError("the connection is gone")
 
 
 def test_variants_of_every_sort_have_a_queue_of_their_kind():

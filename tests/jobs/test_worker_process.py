@@ -89,7 +89,7 @@ def _due_again() -> bool:
         cursor.execute(
             "SELECT count(*) FROM rindle_variant WHERE state = 'processing' AND wake_at > now()"
         )
-        return cursor.fetchone()[0] == 0
+        return bool(cursor.fetchone()[0] == 0)
 
 
 def _unsettled() -> bool:
@@ -119,4 +119,4 @@ def test_a_worker_killed_over_a_promotion_does_not_lose_the_photo__W1_6(
 def _asset_due() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM rindle_asset WHERE wake_at <= now()")
-        return cursor.fetchone()[0] == 1
+        return bool(cursor.fetchone()[0] == 1)

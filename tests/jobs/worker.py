@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -22,9 +23,9 @@ def environment(**extra: str) -> dict[str, str]:
     """That of the tests, pointed at the test's own database and storage."""
     name = connection.settings_dict["NAME"]
     url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+    storages: dict[str, Any] = settings.STORAGES
     folders = {
-        alias: str(settings.STORAGES[alias]["OPTIONS"]["location"])
-        for alias in ("default", "public")
+        alias: str(storages[alias]["OPTIONS"]["location"]) for alias in ("default", "public")
     }
     return {
         **os.environ,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from tests.settings import *  # noqa: F403
 from tests.settings import RINDLE as _RINDLE, STORAGES as _STORAGES
 
 
-def _located(alias: str, folder: str) -> dict[str, object]:
-    storage = _STORAGES[alias]
-    return {**storage, "OPTIONS": {**storage["OPTIONS"], "location": folder}}  # type: ignore[dict-item]
+def _located(alias: str, folder: str) -> dict[str, Any]:
+    storage: Any = _STORAGES[alias]
+    return {**storage, "OPTIONS": {**storage["OPTIONS"], "location": folder}}
 
 
 STORAGES = {

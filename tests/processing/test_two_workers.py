@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from pytest_django import Settings
 
 from rindle_django import discard, requeue_variants
 from rindle_django.lifecycle import locked, transition as move
@@ -21,6 +24,7 @@ from rindle_django.purge import purge
 from rindle_django.testing import drain_jobs
 from tests.crowd import PATIENCE, Somebody, at_once, holding, wait_until_blocked
 from tests.jobs.queue import forget_jobs, grace_passes
+from tests.jobs.worker import wait_for
 from tests.kit import (
     arrive,
     edges,
@@ -62,13 +66,18 @@ class Doze:
         self.asleep.set()
         assert self.woken.wait(PATIENCE)
 
-    def during(self, action: Callable[[], Any]) -> Any:
-        """The answer of what is done while the worker sleeps; then it wakes."""
+    @contextmanager
+    def while_asleep(self) -> Iterator[None]:
+        """What is done in the block is done while the worker sleeps; then it wakes."""
         assert self.asleep.wait(PATIENCE)
         try:
-            return action()
+            yield
         finally:
             self.woken.set()
+
+    def during(self, action: Callable[[], Any]) -> Any:
+        with self.while_asleep():
+            return action()
 
 
 def work_at(asset: Asset, name: str = "thumb") -> Somebody:
@@ -192,8 +201,7 @@ def test_a_late_failure_does_not_fail_what_was_requeued_since(sky: Sky, media_fo
         rotten, good = b"rotten", path.read_bytes()
         path.unlink()
         path.write_bytes(rotten)
-        sky.before("put_file", lambda: None)
-        restore.append(lambda: (path.unlink(), path.write_bytes(good)))
+        restore.append(partial(path.write_bytes, good))
 
     restore: list[Callable[[], Any]] = []
     doze.during(give_up_and_ask_again)
@@ -221,6 +229,36 @@ def test_a_publication_that_comes_after_a_requeue_changes_nothing(sky: Sky, medi
     drain_jobs(early=True)
     assert fresh(asset).state == "ready"
     clean(media_folder)
+
+
+def test_a_writer_that_takes_its_time_is_not_taken_for_dead__W1_4(
+    sky: Sky, media_folder: Path, settings: Settings
+):
+    settings.RINDLE = {**settings.RINDLE, "LEASE": 1, "RECONCILE_GRACE": 0}
+    asset = photo()
+    doze = asleep_before(sky, "put_file")
+    worker = work_at(asset)
+    assert doze.asleep.wait(PATIENCE)
+    promised = settling()
+    wait_for("a renewal", lambda: settling() > promised)
+    with doze.while_asleep():
+        wait_for("the first promise's end", lambda: past(promised))
+        report = reconcile()
+        assert (report.abandoned, report.variants) == (0, 0)
+    assert worker.answer() is None
+    assert fresh(asset).state == "ready"
+    clean(media_folder)
+
+
+def settling() -> datetime:
+    times = StoredObject.objects.filter(state="expected").values_list("settles_at", flat=True)
+    return min(each for each in times if each is not None)
+
+
+def past(moment: datetime) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now() > %s", [moment])
+        return bool(cursor.fetchone()[0])
 
 
 # --- processing x purge, quarantine ------------------------------------------------------------

@@ -16,7 +16,7 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from rindle_django import abort_upload, attach, initiate_upload, sign_upload, upload
+from rindle_django import abort_upload, attach, initiate_upload, jobs, sign_upload, upload
 from rindle_django.errors import RequestRefused
 from rindle_django.models import Asset, StoredObject, Transition, UploadSession
 from rindle_django.operations import cleanup
@@ -31,9 +31,8 @@ from tests.storms import Sky
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def begun(**options: Any) -> UploadTicket:
-    terms = {"filename": "a.jpg", "content_type": "image/jpeg", "byte_size": 1000}
-    return initiate_upload("photo", **terms | options)
+def begun() -> UploadTicket:
+    return initiate_upload("photo", filename="a.jpg", content_type="image/jpeg", byte_size=1000)
 
 
 def time_runs_out(hours: float = 48) -> None:
@@ -211,8 +210,6 @@ def test_a_dry_run_of_abort_changes_nothing():
 
 
 def test_a_scheduled_cleanup_deletes_unless_the_settings_say_otherwise__W1_22(settings: Settings):
-    from rindle_django import jobs
-
     begun()
     time_runs_out()
     abort_incomplete_uploads()

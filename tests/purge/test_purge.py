@@ -25,6 +25,7 @@ from rindle_django.storage import adapter_for
 from rindle_django.storage.base import Deletion
 from rindle_django.testing import JobOutcome, Recorder, drain_jobs
 from tests.app.models import Article
+from tests.jobs.queue import forget_jobs, grace_passes
 from tests.kit import edges, files_in, fresh, ledger_keys, queued_jobs, ready
 from tests.stock import stock
 from tests.storms import Sky
@@ -39,6 +40,10 @@ def doomed_asset() -> Asset:
     attach(article, "cover", asset)
     detach(article, "cover")
     return asset
+
+
+def thumb_of(asset: Asset) -> str:
+    return StoredObject.objects.get(published_as__asset=asset, published_as__name="thumb").key
 
 
 def purge_runs(outcomes: list[JobOutcome]) -> list[BaseException | None]:
@@ -112,7 +117,7 @@ def test_objects_that_went_are_not_deleted_again_with_those_that_stayed__W1_2(
     sky: Sky, media_folder: Path
 ):
     asset = doomed_asset()
-    stubborn = media_folder / asset.variants.get(name="thumb").object.key
+    stubborn = media_folder / thumb_of(asset)
     folder = stubborn.parent
     stubborn.unlink()
     stubborn.mkdir()
@@ -133,7 +138,7 @@ def test_a_partial_answer_keeps_exactly_what_was_not_confirmed__W1_2(
 ):
     asset = doomed_asset()
     adapter = adapter_for("default")
-    whole, thumb = adapter.delete, asset.variants.get(name="thumb").object.key
+    whole, thumb = adapter.delete, thumb_of(asset)
 
     def reluctant(keys: list[str]) -> Deletion:
         done = whole([key for key in keys if key != thumb])
@@ -239,8 +244,6 @@ def test_an_object_is_not_deleted_while_somebody_may_still_write_it(media_folder
 
 
 def test_a_purge_whose_job_was_lost_is_rung_for_again(media_folder: Path):
-    from tests.jobs.queue import forget_jobs, grace_passes
-
     asset = doomed_asset()
     forget_jobs()
     grace_passes()

@@ -119,7 +119,7 @@ def test_a_false_value_of_a_required_key_is_information():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_receivers_that_raise_change_nothing():
+def test_receivers_that_raise_change_nothing__W1_23():
     def deaf(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("I did not want to know")
 
