@@ -1,26 +1,14 @@
 """The decoder process: ``python -m rindle_django.media.child``, started by the sandbox.
 
-Reads requests from standard input, answers on standard output, one outcome at a time. Configures
-no Django and knows no database.
+Confines itself first, and imports what decodes only then.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-import time
-from collections.abc import Iterator
-from dataclasses import asdict
-from pathlib import Path
-from typing import BinaryIO
 
-from rindle_django.errors import RindleError
-from rindle_django.media import wire
-from rindle_django.media.backends import available, backend_named
-from rindle_django.media.confinement import allow_cpu, confine
-from rindle_django.media.rendering import Rendered, probe, render_all
-from rindle_django.media.verdicts import verdict
+from rindle_django.media.confinement import confine
 
 
 def main() -> None:
@@ -30,61 +18,9 @@ def main() -> None:
     # for the worker that drains, and ends with it.
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
-    requests, answers = _pipes()
-    # Libraries are loaded before the first file: if that fails, no file is to blame.
-    backend_named(None)
-    _answer(answers, {"ready": True})
-    while (message := _next(requests)) is not None:
-        for answer in _serve(message):
-            _answer(answers, answer)
+    from rindle_django.media.serving import serve_for_ever
 
-
-def _pipes() -> tuple[BinaryIO, BinaryIO]:
-    """The two pipes under new numbers: what a library prints must not look like an answer."""
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nowhere = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nowhere, 0)
-    os.dup2(2, 1)
-    return requests, answers
-
-
-def _next(requests: BinaryIO) -> wire.Message | None:
-    header = requests.read(wire.HEADER)
-    return wire.unpack(requests.read(wire.body_length(header))) if header else None
-
-
-def _answer(answers: BinaryIO, message: wire.Message) -> None:
-    answers.write(wire.pack(message | {"cpu": time.process_time()}))
-    answers.flush()
-
-
-def _serve(message: wire.Message) -> Iterator[wire.Message]:
-    if message["operation"] == "formats":
-        yield {"formats": {name: sorted(each.decodes()) for name, each in available().items()}}
-        return
-    path, limits = Path(message["path"]), wire.limits_of(message)
-    try:
-        yield from _work(message, path)
-    except Exception as error:
-        yield {"error": wire.error_message(verdict(error, path, limits))}
-
-
-def _work(message: wire.Message, path: Path) -> Iterator[wire.Message]:
-    limits, mime = wire.limits_of(message), message["mime"]
-    allow_cpu(limits.cpu_seconds)
-    backend = backend_named(message["backend"])
-    if message["operation"] == "probe":
-        yield {"header": asdict(probe(backend, path, mime, limits))}
-        return
-    for number, outcome in render_all(backend, path, mime, wire.orders_of(message), limits):
-        yield {"number": number} | _outcome(outcome)
-        allow_cpu(limits.cpu_seconds)
-
-
-def _outcome(outcome: Rendered | RindleError) -> wire.Message:
-    if isinstance(outcome, RindleError):
-        return {"error": wire.error_message(outcome)}
-    return {"rendered": asdict(outcome)}
+    serve_for_ever()
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ MAX_FILES = 64
 
 def confine(memory_bytes: int, parent: int) -> None:
     """Cut this process off from its surroundings. ``parent`` is who it must not outlive."""
+    _leave_the_working_folder()
     if sys.platform == "linux":
         _confine_on_linux(memory_bytes)
     else:
@@ -37,7 +38,6 @@ def confine(memory_bytes: int, parent: int) -> None:
     _limit(resource.RLIMIT_CORE, 0)  # a core dump would hold another user's pixels
     _limit(resource.RLIMIT_FSIZE, MAX_OUTPUT)
     _limit(resource.RLIMIT_NOFILE, MAX_FILES)
-    _leave_the_working_folder()
 
 
 def allow_cpu(seconds: int) -> None:

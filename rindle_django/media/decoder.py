@@ -53,7 +53,8 @@ class Decoder:
         self.spoilt = False
         self._cpu = 0.0
         self._stderr = b""
-        self._process = _start(memory_bytes)
+        self._folder = Path(tempfile.mkdtemp(prefix="rindle-decoder-"))
+        self._process = _start(memory_bytes, self._folder)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         assert self._process.stderr is not None
@@ -96,6 +97,8 @@ class Decoder:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         used = self._reap()
+        with suppress(OSError):  # usually gone: it removes its folder when it begins
+            self._folder.rmdir()
         self._selector.close()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
@@ -175,8 +178,7 @@ class Decoder:
         )
 
 
-def _start(memory_bytes: int) -> subprocess.Popen[bytes]:
-    folder = tempfile.mkdtemp(prefix="rindle-decoder-")
+def _start(memory_bytes: int, folder: Path) -> subprocess.Popen[bytes]:
     command = [_python(), "-P", "-m", "rindle_django.media.child"]
     try:
         return subprocess.Popen(  # noqa: S603
@@ -186,12 +188,12 @@ def _start(memory_bytes: int) -> subprocess.Popen[bytes]:
             stderr=subprocess.PIPE,
             bufsize=0,
             close_fds=True,
-            cwd=folder,  # which it removes, once it is there
+            cwd=folder,
             env=_environment(folder),
             start_new_session=True,  # Ctrl-C and group kills are for the worker
         )
     except OSError:
-        Path(folder).rmdir()
+        folder.rmdir()
         raise
 
 
@@ -202,15 +204,15 @@ def _python() -> str:
     return str(Path(sys.exec_prefix) / "bin" / "python3")
 
 
-def _environment(folder: str) -> dict[str, str]:
+def _environment(folder: Path) -> dict[str, str]:
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     # All that we can import from, and the folder that holds us: sys.path may have relative parts.
     found_in = [*sys.path, str(Path(__file__).parents[2])]
     return passed | {
         "PYTHONPATH": os.pathsep.join(str(Path(each).absolute()) for each in found_in),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "HOME": folder,
-        "TMPDIR": folder,
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
         "VIPS_BLOCK_UNTRUSTED": "1",
         "VIPS_CONCURRENCY": "1",  # workers run side by side already
         "VIPS_DISC_THRESHOLD": "1000g",  # no temporary files: they would fail, memory is bounded

@@ -87,7 +87,7 @@ def disguised(tmp_path):
     return [tmp_path / name for name in (*files, "native", "tiff", "bmp")]
 
 
-@pytest.mark.parametrize("mime", ["image/jpeg", "image/png", "image/avif"])
+@pytest.mark.parametrize("mime", ["image/jpeg", "image/avif"])
 def test_no_other_loader_opens_a_file_whatever_it_is_called__S1_S2_S3(backend, disguised, mime):
     for path in disguised:
         error = refusal(path, mime, backend)
@@ -95,7 +95,7 @@ def test_no_other_loader_opens_a_file_whatever_it_is_called__S1_S2_S3(backend, d
         assert error.code in UNREADABLE, path
 
 
-@pytest.mark.parametrize("mime", ["image/jpeg", "image/webp", "image/avif"])
+@pytest.mark.parametrize("mime", ["image/webp", "image/avif"])
 def test_only_the_family_of_the_sniffed_type_decodes__S1(backend, tmp_path, mime):
     for actual in pictures.TYPES:
         if actual == mime:
