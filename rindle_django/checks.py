@@ -205,6 +205,8 @@ def _slots() -> Iterator[CheckMessage]:
 
 
 def _urls() -> Iterator[CheckMessage]:
+    if not getattr(settings, "ROOT_URLCONF", None):
+        return  # a project that serves nothing, such as one of workers only
     try:
         reverse("rindle:uploads")
     except NoReverseMatch:
