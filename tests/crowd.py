@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 from django.db import connections, transaction
 
@@ -77,7 +78,7 @@ def wait_until_blocked(count: int = 1) -> None:
 
 
 @contextmanager
-def holding(asset_id: object) -> Iterator[None]:
+def holding(asset_id: UUID | str) -> Iterator[None]:
     """Hold an asset's row, as somebody in the midst of a decision does."""
     with transaction.atomic():
         Asset.objects.select_for_update().get(pk=asset_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.files.base import ContentFile
@@ -70,7 +72,7 @@ def arrive(
     return verify_upload(ticket.ticket, actor=actor)
 
 
-def stage(asset_id: object, content: bytes) -> StoredObject:
+def stage(asset_id: UUID | str, content: bytes) -> StoredObject:
     """Put bytes under an upload's staging key, as a client that got past the signature would."""
     staging = StoredObject.objects.get(asset_id=asset_id, purpose="staging")
     adapter_for(staging.storage).put_stream(
@@ -122,9 +124,8 @@ def queued_jobs(task: str | None = None) -> list[dict[str, Any]]:
 
 
 def _decoded(value: Any) -> dict[str, Any]:
-    import json
-
-    return json.loads(value) if isinstance(value, str) else value
+    decoded: dict[str, Any] = json.loads(value) if isinstance(value, str) else value
+    return decoded
 
 
 def edges(asset: Asset, subject: str = "asset") -> list[str]:
@@ -143,7 +144,7 @@ def refused(code: str) -> Iterator[None]:
 
 def promise(**declared: Any) -> UploadTicket:
     """A ticket for an upload that was begun; what is not said is as usual."""
-    usual = {
+    usual: dict[str, Any] = {
         "profile": "photo",
         "filename": "photo.jpg",
         "content_type": "image/jpeg",
@@ -170,7 +171,7 @@ def run_out(ticket: UploadTicket) -> None:
     )
 
 
-def settle(asset_id: object) -> None:
+def settle(asset_id: UUID | str) -> None:
     """Let the time pass in which a late writer could still be writing."""
     past = Now() - timedelta(seconds=1)
     objects = StoredObject.objects.filter(asset_id=asset_id)

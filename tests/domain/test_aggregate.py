@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from pytest_django import Settings
 
@@ -28,6 +30,7 @@ def settled(start: str, *variants: str) -> str:
     return fresh(asset).state
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("variants", "state"),
     [
@@ -51,6 +54,7 @@ def test_every_mixture_has_its_meaning__D3(start: str, variants: list[str], stat
     assert settled(start, *variants) == state
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("start", ["staged", "validating", "analyzing", "quarantined", "deleted"])
 def test_an_asset_that_is_not_verified_or_has_ended_is_left_alone__D1(start: str):
     assert settled(start, "ready", "ready") == start
@@ -68,7 +72,7 @@ def test_variants_that_finish_at_once_leave_no_asset_behind__D2_W1_9():
     for _ in range(3):
         asset = asset_in("processing")
         variants = [variant_in("processing", asset=asset, name=f"v{n}") for n in range(6)]
-        assert at_once(*[lambda each=each: finish(each) for each in variants]) == [None] * 6
+        assert at_once(*[partial(finish, each) for each in variants]) == [None] * 6
         assert fresh(asset).state == "ready"
         assert edges(asset) == ["processing>ready"]
 
@@ -77,7 +81,7 @@ def test_the_last_to_finish_waits_for_the_one_before_and_sees_its_result__D2_W1_
     asset = asset_in("processing")
     first, second = (variant_in("processing", asset=asset, name=name) for name in "ab")
     with holding(asset.pk):
-        people = [Somebody(lambda each=each: finish(each)) for each in (first, second)]  # type: ignore[misc]
+        people = [Somebody(partial(finish, each)) for each in (first, second)]
         wait_until_blocked(2)
         assert fresh(asset).state == "processing"
     assert [somebody.answer() for somebody in people] == [None, None]
@@ -89,8 +93,8 @@ def test_quarantine_and_a_finishing_variant_at_once_end_in_quarantine__D1_W1_10(
         asset = asset_in("processing")
         variant = variant_in("processing", asset=asset)
         at_once(
-            lambda variant=variant: finish(variant),
-            lambda asset=asset: transition(Asset.objects.get(pk=asset.pk), "quarantined"),
+            partial(finish, variant),
+            partial(transition, Asset.objects.get(pk=asset.pk), "quarantined"),
         )
         assert fresh(asset).state == "quarantined"
 
@@ -111,7 +115,7 @@ def test_a_changed_recipe_gets_a_new_key_and_the_old_output_goes__D4(settings: S
         assert after.object.key != before.object.key
         settle(asset.pk)
         drain_jobs(early=True)
-        assert StoredObject.objects.get(pk=before.object_id).state == "gone"
+        assert StoredObject.objects.get(pk=before.object.pk).state == "gone"
 
 
 def test_the_old_output_is_served_until_the_new_one_is_there__D4():

@@ -128,7 +128,7 @@ def test_lengths_beyond_two_gigabytes_are_kept__D5():
     for row in (session, session.asset, variant, stored):
         type(row).objects.filter(pk=row.pk).update(byte_size=large)
         row.refresh_from_db()
-        assert row.byte_size == large  # type: ignore[attr-defined]
+        assert row.byte_size == large
 
 
 def test_no_text_from_outside_meets_a_bounded_column__D6():

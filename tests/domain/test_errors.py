@@ -95,7 +95,7 @@ def test_a_class_takes_codes_of_its_own_kind_only():
 
 def test_no_text_names_a_command_or_setting_that_is_not_there__C6():
     texts = " ".join(entry.text for entry in CODES.values())
-    commands = {word for word in re.findall(r"rindle_[a-z_]+", texts)} - {"rindle_django"}
+    commands = set(re.findall(r"rindle_[a-z_]+", texts)) - {"rindle_django"}
     assert commands <= set(get_commands())
     for setting in re.findall(r"RINDLE\[['\"](\w+)['\"]\]", texts):
         assert setting in Config.__annotations__

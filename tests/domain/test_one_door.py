@@ -52,8 +52,10 @@ def _writes_state(call: ast.Call) -> bool:
 
 def _sets_attribute(call: ast.Call) -> bool:
     second = call.args[1] if len(call.args) > 1 else None
-    return _called(call) == "setattr" and isinstance(second, ast.Constant) and (
-        second.value == "state"
+    return (
+        _called(call) == "setattr"
+        and isinstance(second, ast.Constant)
+        and (second.value == "state")
     )
 
 

@@ -7,8 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from rindle_django.profiles import ImageRecipe, recipes
 from rindle_django.profiles.recipes import DEFAULT_QUALITY
@@ -30,7 +29,12 @@ FROZEN = [
     ),
     (
         ImageRecipe(
-            mode="crop", width=300, height=200, format="avif", focal_point=(0.25, 0.75), upscale=True
+            mode="crop",
+            width=300,
+            height=200,
+            format="avif",
+            focal_point=(0.25, 0.75),
+            upscale=True,
         ),
         "2101566f9e843531f3af7b88841e5a60ae63b22312beb4149798af33233e962d",
     ),

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.checks import run_checks
 
 from rindle_django import (
     abort_upload,
@@ -30,6 +31,7 @@ from tests.kit import (
     arrive,
     bomb,
     code_of,
+    declared,
     edges,
     files_in,
     fresh,
@@ -51,6 +53,7 @@ PNG = picture(64, 48, "PNG")
 # --- refused before anything is promised -------------------------------------------------------
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("wrong", "code"),
     [
@@ -85,12 +88,15 @@ PNG = picture(64, 48, "PNG")
     ],
     ids=repr,
 )
-def test_a_wrong_declaration_is_refused_and_nothing_written__U5_D6(wrong: dict[str, Any], code: str):
+def test_a_wrong_declaration_is_refused_and_nothing_written__U5_D6(
+    wrong: dict[str, Any], code: str
+):
     assert code_of(promise, **wrong) == code
     assert CODES[code].kind is Kind.REQUEST
     assert not Asset.objects.exists()
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("name", "kept"),
     [
@@ -119,6 +125,18 @@ def test_a_policy_reads_names_and_types_in_one_way__P12_X12():
     promise(filename="scan.PNG", content_type="image/x-png")
     assert UploadSession.objects.filter(content_type="image/jpeg").count() == 1
     assert UploadSession.objects.filter(content_type="image/png").count() == 1
+
+
+def test_an_empty_list_allows_nothing_and_pages_are_never_on_the_usual_one__X4():
+    with declared("undecided", content_types=()):
+        assert code_of(promise, profile="undecided") == "content_type_not_allowed"
+        assert "rindle.E022" in {message.id for message in run_checks()}
+    with declared("usual"):
+        for content_type in ("image/svg+xml", "text/html", "application/xhtml+xml", "text/xml"):
+            assert (
+                code_of(promise, profile="usual", content_type=content_type, filename="a.svg")
+                == "content_type_not_allowed"
+            )
 
 
 # --- refused at verification -------------------------------------------------------------------
@@ -152,6 +170,7 @@ def test_an_object_of_no_bytes_fails_the_upload__U13():
     assert code_of(verify_upload, ticket.ticket) == "length_mismatch"
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("reaped", [False, True])
 @pytest.mark.parametrize("arrived", [False, True])
 def test_verify_after_the_end_is_refused_whoever_noticed_first__U1(reaped: bool, arrived: bool):
@@ -196,16 +215,16 @@ LIES: list[tuple[str, bytes, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(
-    ("content", "declared", "code"), [each[1:] for each in LIES], ids=[each[0] for each in LIES]
+    ("content", "said", "code"), [each[1:] for each in LIES], ids=[each[0] for each in LIES]
 )
 @pytest.mark.parametrize("road", ["direct", "server"])
 def test_bytes_that_are_not_what_was_said_are_quarantined__U5_X2_X3(
-    content: bytes, declared: dict[str, Any], code: str, road: str
+    content: bytes, said: dict[str, Any], code: str, road: str
 ):
     if road == "direct":
-        asset = arrive(content, **declared)
+        asset = arrive(content, **said)
     else:
-        name = declared.get("filename", "photo.jpg")
+        name = said.get("filename", "photo.jpg")
         asset = upload("photo", named(content, name))
     drain_jobs()
     asset = fresh(asset)
@@ -250,7 +269,7 @@ def test_an_endless_stream_is_stopped_at_the_limit(media_folder: Path):
             return bytes(size)
 
     endless = Endless()
-    assert code_of(upload, "tiny", endless, filename="a.png") == "bytes_exceeded_upload"  # type: ignore[arg-type]
+    assert code_of(upload, "tiny", endless, filename="a.png") == "bytes_exceeded_upload"
     assert endless.given <= 2 << 20
     assert files_in(media_folder) == set()
     assert UploadSession.objects.get().state == "failed"
@@ -300,6 +319,7 @@ def test_an_asset_id_that_is_foreign_or_unknown_is_not_found():
     assert code_of(discard, uuid4()) == "asset_not_found"
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("state", ["staged", "quarantined", "deleted"])
 def test_an_asset_without_verified_bytes_is_not_attached(state: str):
     assert code_of(attach, Article.objects.create(), "cover", asset_in(state)) == (
@@ -320,6 +340,7 @@ def test_an_asset_of_another_profile_does_not_fit_the_slot():
     )
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("state", ["staged", "validating", "quarantined", "deleted"])
 def test_an_asset_that_is_not_verified_has_no_url__X8(state: str):
     assert code_of(variant_url, asset_in(state), "thumb") == "not_deliverable"

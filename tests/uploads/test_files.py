@@ -33,7 +33,7 @@ def put(link: str, body: bytes = JPEG, content_type: str = "image/jpeg", **envir
 
 def get(link: str, **headers: str) -> tuple[Any, bytes]:
     """The response to a GET, closed as a server closes it, and what it said."""
-    response = Client().get(link, headers=headers)
+    response: Any = Client().get(link, headers=headers)
     with contextlib.closing(response):
         said = b"".join(response.streaming_content) if response.streaming else response.content
     return response, said
@@ -84,6 +84,7 @@ def test_a_second_put_changes_nothing__S4(link: str, media_folder: Path):
     assert (media_folder / key).read_bytes() == JPEG
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("body", "content_type", "refusal"),
     [
@@ -106,7 +107,8 @@ def test_a_put_that_breaks_off_leaves_nothing_and_may_be_repeated__S4(
     ticket: Any, link: str, media_folder: Path
 ):
     half = io.BytesIO(JPEG[: len(JPEG) // 2])
-    broken = put(link, JPEG, **{"wsgi.input": half})
+    environ: dict[str, Any] = {"wsgi.input": half}
+    broken = put(link, JPEG, **environ)
     assert error(broken) == (409, "length_mismatch")
     assert list(media_folder.rglob("*.part")) == []
     assert files_in(media_folder) == set()
@@ -162,6 +164,7 @@ def test_an_expired_link_is_refused(ticket: Any):
 FORGED = ["x", "a:b", "a:b:c", "%00", "%F0%9F%92%A3", "%ED%A0%80", "..", "x" * 5000]
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("token", FORGED, ids=lambda token: token[:10])
 def test_a_forged_link_is_refused(token: str):
     assert put(f"/rindle/put/{token}/").status_code in (403, 404)
@@ -226,7 +229,7 @@ def test_a_download_is_saved_under_the_uploaded_name():
 def test_an_expired_get_is_refused(monkeypatch: pytest.MonkeyPatch):
     link = url(ready(JPEG))
     later = time.time() + 3 * 3600
-    monkeypatch.setattr(tokens.time, "time", lambda: later)
+    monkeypatch.setattr(time, "time", lambda: later)
     assert error(get(link)[0]) == (410, "url_expired")
 
 

@@ -89,9 +89,9 @@ def test_a_browser_goes_the_whole_road(
     assert (asset["state"], asset["width"], asset["height"]) == ("ready", 64, 48)
     assert set(asset["variants"]) == {"thumb", "medium", "large"}
     for variant in asset["variants"].values():
-        served = browser.get(variant["url"])
+        served: Any = browser.get(variant["url"])
         assert served.headers["Content-Type"] == variant["content_type"]
-        assert len(b"".join(served.streaming_content)) == variant["byte_size"]  # type: ignore[arg-type]
+        assert len(b"".join(served.streaming_content)) == variant["byte_size"]
     assert Asset.objects.get().actor == f"auth.user:{alice.pk}"
 
 
@@ -118,6 +118,7 @@ def test_a_refused_file_says_why_in_its_progress(browser: Client):
 # --- typed refusals and their statuses ---------------------------------------------------------
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("wrong", "status", "code"),
     [
@@ -149,13 +150,18 @@ def test_a_wrong_beginning_is_refused(
     assert not Asset.objects.exists()
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("missing", ["profile", "filename", "content_type", "byte_size"])
 def test_every_declaration_is_needed(browser: Client, missing: str):
     body = {name: value for name, value in FILE.items() if name != missing}
     status, code = error(post(browser, "", body))
-    assert (status, code) == (400, "length_invalid" if missing == "byte_size" else "request_invalid")
+    assert (status, code) == (
+        400,
+        "length_invalid" if missing == "byte_size" else "request_invalid",
+    )
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     "body",
     [
@@ -194,13 +200,8 @@ def test_a_body_without_an_end_is_not_read_for_ever(browser: Client):
             return b" " * max(size, 1)
 
     endless = Endless()
-    response = browser.generic(
-        "POST",
-        "/rindle/uploads/",
-        b"",
-        "application/json",
-        **{"wsgi.input": endless, "CONTENT_LENGTH": str(1 << 40)},
-    )
+    environ: dict[str, Any] = {"wsgi.input": endless, "CONTENT_LENGTH": str(1 << 40)}
+    response = browser.generic("POST", "/rindle/uploads/", b"", "application/json", **environ)
     assert error(response) == (400, "request_invalid")
     assert endless.given < 1 << 17
 
@@ -223,6 +224,7 @@ def test_unknown_keys_are_ignored_and_set_nothing__S14(browser: Client, alice: U
     assert session.staging.key.startswith("incoming/")
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("ticket", ["", "x", "a:b", "\x00", "\ud800", 5, None, {}, "x" * 60_000])
 @pytest.mark.parametrize("step", ["sign/", "verify/", "abort/"])
 def test_a_ticket_that_is_none_is_refused(browser: Client, step: str, ticket: Any):
@@ -230,6 +232,7 @@ def test_a_ticket_that_is_none_is_refused(browser: Client, step: str, ticket: An
     assert error(post(browser, step, {"ticket": ticket})) == expected
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("step", ["sign/", "verify/", "abort/"])
 def test_another_users_ticket_is_refused(browser: Client, step: str):
     ticket = promise(actor="auth.user:12345")
@@ -244,9 +247,7 @@ def test_verify_before_put_is_a_conflict_that_passes(browser: Client):
     assert post(browser, "verify/", ticket).status_code == 200
 
 
-def test_a_storage_that_does_not_answer_is_503_and_not_the_clients_fault(
-    browser: Client, sky: Sky
-):
+def test_a_storage_that_does_not_answer_is_503_and_not_the_clients_fault(browser: Client, sky: Sky):
     begun = post(browser, "", FILE).json()
     sky.break_down("stat")
     assert error(post(browser, "verify/", {"ticket": begun["ticket"]})) == (
@@ -255,6 +256,7 @@ def test_a_storage_that_does_not_answer_is_503_and_not_the_clients_fault(
     )
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("path", "method"),
     [
@@ -311,9 +313,7 @@ def test_the_authorizer_has_the_last_word_for_users_too(browser: Client):
 
 def test_absent_and_foreign_assets_look_alike__S15(browser: Client):
     foreign, nobodys = asset_in("ready", actor="auth.user:999"), asset_in("ready")
-    answers = [
-        browser.get(f"/rindle/assets/{each}/") for each in (foreign.pk, nobodys.pk, uuid4())
-    ]
+    answers = [browser.get(f"/rindle/assets/{each}/") for each in (foreign.pk, nobodys.pk, uuid4())]
     assert {error(each) for each in answers} == {(404, "asset_not_found")}
     assert len({each.content for each in answers}) == 1
 
@@ -330,6 +330,7 @@ def test_an_id_that_is_no_id_is_not_found(browser: Client):
     assert browser.get("/rindle/assets/%00/").status_code == 404
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("step", ["", "sign/", "verify/", "abort/"])
 def test_a_page_of_another_site_can_do_nothing(alice: User, settings: Settings, step: str):
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.csrf.CsrfViewMiddleware"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,7 @@ def test_verify_and_both_cleaners_at_once_never_cost_an_upload_in_time__U1(media
     for _ in range(5):
         ticket = arrived()
         at_once(
-            lambda ticket=ticket: verify_upload(ticket.ticket),
+            partial(verify_upload, ticket.ticket),
             abort_incomplete_uploads,
             lambda: cleanup_orphans(dry_run=False),
         )
@@ -235,8 +236,8 @@ def test_sign_and_abort_at_once_end_in_an_aborted_upload__U24():
     for _ in range(5):
         ticket = promise()
         signed, aborted = at_once(
-            lambda ticket=ticket: sign_upload(ticket.ticket),
-            lambda ticket=ticket: abort_upload(ticket.ticket),
+            partial(sign_upload, ticket.ticket),
+            partial(abort_upload, ticket.ticket),
         )
         assert aborted is None
         assert code(signed) in (None, "ticket_used")
@@ -262,8 +263,8 @@ def test_verify_and_abort_at_once_have_one_outcome(media_folder: Path):
     for _ in range(5):
         ticket = arrived()
         verified, aborted = at_once(
-            lambda ticket=ticket: verify_upload(ticket.ticket),
-            lambda ticket=ticket: abort_upload(ticket.ticket),
+            partial(verify_upload, ticket.ticket),
+            partial(abort_upload, ticket.ticket),
         )
         won = {"completed": "ticket_used", "aborted": None}[session_of(ticket).state]
         assert code(aborted) == won
@@ -283,13 +284,12 @@ def test_verify_and_abort_at_once_have_one_outcome(media_folder: Path):
 def test_of_two_who_put_different_bytes_one_wins_and_the_file_is_whole__S4(media_folder: Path):
     ticket = promise(actor="someone")
     url = sign_upload(ticket.ticket, actor="someone").url
+
+    def put(body: bytes) -> int:
+        return Client().put(url, body, content_type="image/jpeg").status_code
+
     bodies = [bytes([65 + each]) * len(JPEG) for each in range(4)]
-    responses = at_once(
-        *[
-            lambda body=body: Client().put(url, body, content_type="image/jpeg").status_code
-            for body in bodies
-        ]
-    )
+    responses = at_once(*[partial(put, body) for body in bodies])
     assert sorted(responses) == [201, 409, 409, 409]
     [stored] = [media_folder / key for key in files_in(media_folder)]
     assert stored.read_bytes() == bodies[responses.index(201)]

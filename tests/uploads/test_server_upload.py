@@ -71,7 +71,7 @@ def test_the_type_goes_to_the_storage_with_the_bytes__U14_X9(sky: Sky):
 
 
 def test_the_key_is_written_down_before_the_first_byte__U14_U3(sky: Sky):
-    seen = []
+    seen: list[str] = []
     sky.before("put_stream", lambda: seen.extend(ledger_keys("expected")))
     upload("photo", named(JPEG, "a.jpg"))
     [((key, _), _)] = sky.arguments_of("put_stream")

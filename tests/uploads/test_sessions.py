@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
+from procrastinate.exceptions import ConnectorException
 from pytest_django import Settings
 
 from rindle_django import abort_upload, sign_upload, verify_upload
@@ -178,16 +181,23 @@ def test_verifying_long_after_promotion_does_not_set_the_asset_back__U2_W1_14():
     assert queued_jobs() == []
 
 
-def test_what_the_database_took_back_can_be_verified_again__U6(monkeypatch: pytest.MonkeyPatch):
+@contextmanager
+def no_jobs_taken() -> Iterator[None]:
+    """A queue that refuses every job, by a real error of the database."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE procrastinate_jobs ADD CONSTRAINT shut CHECK (false) NOT VALID")
+        try:
+            yield
+        finally:
+            cursor.execute("ALTER TABLE procrastinate_jobs DROP CONSTRAINT shut")
+
+
+def test_what_the_database_took_back_can_be_verified_again__U6(events: Recorder):
     ticket = promise()
     stage(ticket.asset_id, JPEG)
-
-    def fail(*_: object, **__: object) -> None:
-        raise RuntimeError("the database went away")
-
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
-        patch.setattr("rindle_django.jobs.enqueue", fail)
+    with no_jobs_taken(), pytest.raises(ConnectorException):
         verify_upload(ticket.ticket)
+    assert events.named("rindle.upload.stop") == []
     assert session_of(ticket).state == "initialized"
     assert fresh(session_of(ticket).asset).state == "staged"
     assert verify_upload(ticket.ticket).state == "validating"

@@ -51,6 +51,7 @@ def answer(verb: str, ticket: str, actor: Any) -> str:
     return "ok"
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("profile", ["photo", "plain", "guarded", "open"])
 @pytest.mark.parametrize("age", AGES)
 @pytest.mark.parametrize("verb", VERBS)
@@ -95,6 +96,7 @@ def forged() -> list[str]:
     ]
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("ticket", forged(), ids=lambda ticket: repr(ticket[:20]))
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_forged_ticket_is_refused(verb: str, ticket: str):
