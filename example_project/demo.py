@@ -18,8 +18,9 @@ if __name__ == "__main__":
     sys.path[0] = str(ROOT)  # started by its path, Python has this folder there instead
 
 from example_project.services.children import ChildDied  # noqa: E402
+from example_project.services.ports import free_port  # noqa: E402
 from example_project.services.postgres import PostgresFailed  # noqa: E402
-from example_project.services.site import ADMIN, Site, free_port, running_site  # noqa: E402
+from example_project.services.site import ADMIN, Site, running_site  # noqa: E402
 
 PHOTOS = ROOT / "example_project" / "photos"
 LARGE = PHOTOS / "dandelion.jpg"

@@ -108,7 +108,6 @@ CODES: dict[str, Code] = {
     "storage_unavailable": _transient("Storage {alias!r} did not answer {operation}: {detail}."),
     "decoder_unavailable": _transient("No decoder process could be started: {detail}."),
     "scanner_unavailable": _transient("The scanner gave no verdict: {detail}."),
-    "upload_incomplete": _transient("The storage has {received} of {expected} bytes so far."),
     "uploads_not_ended": _transient("{count} uploads could not be ended; the log says why."),
     # --- what an operator mends ----------------------------------------------------------------
     "unknown_storage": _configuration("STORAGES has no alias {alias!r}. Add it, or change {by}."),

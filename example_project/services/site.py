@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from example_project.services.children import Children
+from example_project.services.ports import free_port
 from example_project.services.postgres import running_postgres
 
 PROCESSING = ("rindle_process", "rindle_media")
@@ -83,15 +83,3 @@ def _wait_for(address: str, children: Children, patience: float = 30.0) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-def free_port(wanted: int = 0) -> int:
-    """``wanted`` if nobody has it, else any that is free."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            return free_port()
-        port: int = probe.getsockname()[1]
-        return port

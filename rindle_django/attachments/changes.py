@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from rindle_django.actors import actor_id
 from rindle_django.attachments.owners import (
     SlotRule,
+    declares_slots,
     forget,
     key_of,
     rule_of,
@@ -37,9 +38,9 @@ def attach(owner: models.Model, slot: str, asset: Asset | Key, *, actor: Any = N
     A single slot's former asset is replaced and, unless attached elsewhere, purged. A slot for
     several appends. Attaching what is there already changes nothing. With ``actor``, only an asset
     that this actor uploaded is found. Raises RequestRefused: "asset_not_found",
-    "asset_not_attachable", "slot_profile_mismatch", "slot_full", "owner_unsaved".
+    "asset_not_attachable", "unknown_slot", "slot_profile_mismatch", "slot_full", "owner_unsaved".
     """
-    rule = rule_of(owner, slot) or SINGLE
+    rule = _rule(owner, slot)
     asset_id = _key_of_asset(asset)
     with transaction.atomic(using=database()):
         if not _lock_owner(owner):
@@ -99,6 +100,14 @@ def _detach_rows(owner: models.Model, rows: models.QuerySet[Attachment]) -> int:
         present = list(rows)
         _remove(present, _lock_assets([row.asset_id for row in present]))
     return len(present)
+
+
+def _rule(owner: models.Model, slot: str) -> SlotRule:
+    """What the owner's class says of the slot. A class that declares none may use any name."""
+    rule = rule_of(owner, slot)
+    if rule is None and declares_slots(owner):
+        raise RequestRefused("unknown_slot", owner=type(owner).__name__, slot=slot)
+    return rule or SINGLE
 
 
 def _key_of_asset(asset: Asset | Key) -> Key:

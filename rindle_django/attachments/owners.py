@@ -37,6 +37,10 @@ def rule_of(owner: Model, slot: str) -> SlotRule | None:
     return None
 
 
+def declares_slots(owner: Model) -> bool:
+    return any(declaring in type(owner).__mro__ for declaring, _ in _declared)
+
+
 def declared_slots() -> dict[tuple[type[Model], str], SlotRule]:
     return dict(_declared)
 

@@ -11,5 +11,6 @@ def limits_of(profile: type[Profile]) -> Limits:
     return Limits(
         max_pixels=profile.pixel_limit(),
         memory_bytes=config().DECODER_MEMORY,
+        cpu_seconds=config().DECODER_SECONDS,
         wall_seconds=config().DECODER_SECONDS,
     )

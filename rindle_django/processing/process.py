@@ -13,6 +13,7 @@ from rindle_django import claims, ledger, telemetry
 from rindle_django.errors import ContentRefused, RequestRefused, RindleError
 from rindle_django.lifecycle import locked
 from rindle_django.media.images import Rendered, render_images
+from rindle_django.media.types import extension_for
 from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant
 from rindle_django.processing.aggregate import settle_asset
 from rindle_django.processing.limits import limits_of
@@ -105,7 +106,7 @@ def _output_of(asset: Asset, recipe: ImageRecipe) -> StoredObject:
         asset,
         "variant",
         settles_in=claims.writing_time(),
-        extension="." + recipe.format.replace("jpeg", "jpg"),
+        extension=extension_for(recipe.content_type),
         content_type=recipe.content_type,
     )
 

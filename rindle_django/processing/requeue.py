@@ -25,6 +25,8 @@ def requeue_variants(
     RequestRefused("variant_not_requeueable"), one that does not exist "unknown_variant".
     ``tries`` is the new budget.
     """
+    if tries < 1:
+        raise RequestRefused("request_invalid", why="tries must be at least 1")
     with locked(asset_id) as asset:
         if asset.state not in VERIFIED_ASSET_STATES:
             raise RequestRefused("not_deliverable", state=asset.state)

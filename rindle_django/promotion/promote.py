@@ -155,9 +155,9 @@ def _publish(
             has_alpha=header.has_alpha if header else None,
         )
         if published:
-            transition(
-                current, "available", reason_code="", reason="", attempts=0, **claims.AT_REST
-            )
+            # A purge that was asked for meanwhile stays watched: its job may be lost.
+            watched = claims.due_in(0) if current.purge_requested_at else claims.AT_REST
+            transition(current, "available", reason_code="", reason="", attempts=0, **watched)
             plan_variants(current, profile)
             ledger.doom(
                 ledger.of_asset(current.pk).exclude(pk=frozen.pk).exclude(purpose="variant")

@@ -6,6 +6,7 @@ through whole in any script (W4.10) and never break out of the header (RFC 6266,
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from urllib.parse import quote
 
@@ -46,8 +47,13 @@ def safe_name(filename: str) -> str:
         for character in unicodedata.normalize("NFC", filename)
         if character not in _DIRECTION_MARKS and unicodedata.category(character) not in _UNSEEN
     )
-    # Windows drops trailing dots and spaces; a leading dot hides the file, ".." leaves the folder.
-    return _shortened(seen.translate(_PATH_CHARACTERS).strip(" .")).strip(" .")
+    return _trimmed(_shortened(_trimmed(seen.translate(_PATH_CHARACTERS))))
+
+
+def _trimmed(name: str) -> str:
+    """Windows drops trailing dots and spaces; a leading dot hides the file, ".." leaves the
+    folder; and readers of the header drop spaces of every sort."""
+    return re.sub(r"^[\s.]+|[\s.]+$", "", name)
 
 
 def _shortened(name: str) -> str:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections, transaction
-from procrastinate import JobContext
-from procrastinate import exceptions as procrastinate_exceptions
+from procrastinate import JobContext, exceptions as procrastinate_exceptions
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 

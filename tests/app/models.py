@@ -28,6 +28,7 @@ class Article(Illustrated):
 class Member(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     avatar = MediaSlot("photo")
+    cover = MediaSlot("photo")
 
     def __str__(self) -> str:
         return str(self.id)
@@ -36,6 +37,7 @@ class Member(models.Model):
 class Tag(models.Model):
     slug = models.SlugField(primary_key=True)
     icon = MediaSlot("photo")
+    cover = MediaSlot("photo")
 
     def __str__(self) -> str:
         return self.slug

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 
 from rindle_django import attach, attached, attachments_of, detach
 from rindle_django.models import Attachment
 from tests.app.models import Article, Member
-from tests.kit import fresh, queued_jobs, refused, rolled_back
+from tests.kit import fresh, queued_jobs, ready, refused, rolled_back
 from tests.rows import asset_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -213,3 +213,14 @@ def test_a_refused_replacement_leaves_the_former_in_its_place(article: Article):
 def test_a_slot_cannot_be_filled_by_assignment(article: Article):
     with pytest.raises(AttributeError, match="attach"):
         article.cover = asset_in("ready")
+
+
+def test_a_slot_that_the_owner_does_not_declare_is_refused():
+    asset = ready()
+    with refused("unknown_slot"):
+        attach(Article.objects.create(), "covr", asset)
+
+
+def test_an_owner_that_declares_no_slots_may_use_any_name():
+    asset, group = ready(), Group.objects.create(name="editors")
+    assert attach(group, "badge", asset).slot == "badge"

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from example_project.services.ports import free_port
 from tests.browser.gallery import Gallery
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -47,7 +48,10 @@ def site(demo_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """Address of the demo: web server and worker processes as ``make demo`` starts them."""
     var = tmp_path_factory.mktemp("demo")
     with subprocess.Popen(
-        [sys.executable, "-m", "example_project.demo", "--var", var],
+        [
+            *(sys.executable, "-m", "example_project.demo"),
+            *("--var", var, "--port", str(free_port())),
+        ],
         cwd=REPOSITORY,
         env={
             **os.environ,

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.gallery import Gallery, photos
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 def test_a_dropped_photo_moves_its_bar_and_becomes_a_thumbnail(gallery: Gallery, artifacts: Path):
@@ -67,7 +67,7 @@ def test_the_original_comes_back_as_it_was_sent(gallery: Gallery):
     [
         ("a-letter.jpg", "This is not a photo", "The content is of no known type."),
         ("cut-short.jpg", "The file is incomplete", "The image ends before its data does."),
-        ("bomb.png", "The image is too large", "A side of 65000 pixels exceeds"),
+        ("bomb.png", "The image is too large", "A side of 65,000 pixels exceeds"),
     ],
 )
 def test_a_broken_file_says_what_is_wrong_with_it(

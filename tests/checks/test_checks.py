@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.checks import CheckMessage, run_checks
+from django.db.models import Model
 from pytest_django import Settings
 
 from rindle_django import Delivery, ImageRecipe, Profile
@@ -62,7 +63,7 @@ def test_missing_schedules_are_said__W1_22(settings: Settings):
 
 
 class Elsewhere:
-    def db_for_write(self, model: type, **_: object) -> str | None:
+    def db_for_write(self, model: type[Model], **_: object) -> str | None:
         return "other" if model._meta.app_label == "rindle" else None
 
 

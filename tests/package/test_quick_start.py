@@ -62,7 +62,15 @@ def _renamed(url: str, database: str) -> str:
 @pytest.fixture
 def site_with_wheel(tmp_path: Path) -> Path:
     """A folder for PYTHONPATH that holds the built wheel, unpacked by pip."""
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path]
+    build: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        tmp_path,
+    ]
     subprocess.run([*build, REPOSITORY], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     site = tmp_path / "site"

@@ -82,7 +82,7 @@ def test_its_signed_url_serves_the_thumbnail(client: Client):
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "image/jpeg"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
-    body = b"".join(response.streaming_content)
+    body = response.getvalue()
     assert len(body) == asset.variants.get(name="thumb").byte_size
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from uuid import uuid4
 
-from tests.servers.endpoint import S3Endpoint, free_port
+from example_project.services.ports import free_port
+from tests.servers.endpoint import S3Endpoint
 
 PROGRAMS = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
 ACCESS_KEY, SECRET_KEY = "rgw-test-key", "rgw-test-secret"
