@@ -18,7 +18,7 @@ demo: $(READY) ## the example project in your browser (ARGS=--once: stop once a 
 	$(RUN)python -m example_project.demo $(ARGS)
 
 test: $(READY) ## the tests (ARGS="-k purge -x" and the like go to pytest)
-	$(RUN)python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	$(RUN)python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(READY) ## style and formatting
 	$(RUN)ruff check .

@@ -28,13 +28,6 @@ def pytest_report_header() -> list[str]:
     ]
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    # A server that is slow to start is started once: one worker runs all of its tests.
-    for marker in PROGRAMS:
-        if item.get_closest_marker(marker):
-            item.add_marker(pytest.mark.xdist_group(marker))
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     absent = [marker for marker in PROGRAMS if missing(marker)]
     left_out = [item for item in items if any(map(item.get_closest_marker, absent))]
