@@ -36,8 +36,9 @@ def _located(storage: dict[str, Any], folder: Path) -> dict[str, Any]:
 def _no_jobs_of_others(request: pytest.FixtureRequest) -> None:
     """Django's flush between tests leaves Procrastinate's tables alone: it does not manage them."""
     marker = request.node.get_closest_marker("django_db")
-    if marker is not None and marker.kwargs.get("transaction"):
-        request.getfixturevalue("transactional_db")
+    if marker is not None:
+        # Also where nothing is committed: an earlier session may have left some (--reuse-db).
+        request.getfixturevalue("transactional_db" if marker.kwargs.get("transaction") else "db")
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM procrastinate_periodic_defers")
             cursor.execute("DELETE FROM procrastinate_jobs")
