@@ -11,7 +11,7 @@ import pytest
 from rindle_django import url
 from rindle_django.models import Asset, StoredObject
 from rindle_django.testing import drain_jobs
-from tests.kit import arrive, fresh, ledger_keys, picture, settle, variant_states
+from tests.kit import arrive, declared, fresh, ledger_keys, picture, settle, variant_states
 from tests.storms import Sky
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -97,17 +97,19 @@ def test_another_length_is_found_out_before_anything_is_copied__U4_U13(
     assert sky.calls["copy"] == 0
 
 
-def test_what_another_type_took_the_place_of_is_refused_by_its_own_name__U4(
+def test_a_copy_is_not_served_under_the_type_of_what_was_there_before__U4_X9(
     sky: Sky, media_folder: Path
 ):
-    """The look saw a JPEG and gave the copy that type; the copy turns out to be a PNG."""
-    png = picture(30, 30, "PNG").ljust(len(GOOD), b"\x00")
-    asset = arrive(GOOD)
-    attacker = Attacker(media_folder, asset)
-    sky.before("copy", lambda: attacker.writes(png))
-    drain_jobs()
-    assert fresh(asset).state == "quarantined"
-    assert fresh(asset).original is None
+    """The look saw pictures, the copy holds sound; the profile takes both, under one name."""
+    moving, sound = (b"\x00\x00\x00\x14ftyp" + brand + bytes(100) for brand in (b"isom", b"M4A "))
+    with declared("tape", content_types=("video/mp4", "audio/mp4")):
+        asset = arrive(moving, profile="tape", filename="a.mp4", content_type="video/mp4")
+        attacker = Attacker(media_folder, asset)
+        sky.before("copy", lambda: attacker.writes(sound))
+        drain_jobs()
+        asset = fresh(asset)
+        assert (asset.state, asset.reason_code) == ("quarantined", "mime_not_allowed")
+        assert asset.original is None
 
 
 def test_the_original_lies_under_a_key_that_no_client_was_ever_given__U4():

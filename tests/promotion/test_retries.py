@@ -366,6 +366,27 @@ def test_a_slow_worker_publishes_nothing_after_its_claim_was_taken_over__W1_8(
     assert files_in(media_folder) == ledger_keys("present")
 
 
+def test_a_slow_worker_publishes_nothing_while_another_has_its_claim__W1_8(sky: Sky):
+    """The other is not done yet, or died: the row still says analyzing, the fence says whose."""
+    asset = waiting()
+
+    def another_takes_over_and_dies() -> None:
+        lease_over(Asset)
+        sky.before("copy", die)
+        with killed():
+            promote(str(asset.pk))
+        sky.clear_up()
+
+    sky.before("download", another_takes_over_and_dies)
+    promote(str(asset.pk))
+    assert (fresh(asset).state, fresh(asset).fence) == ("analyzing", 2)
+    assert fresh(asset).original is None
+    lease_over(Asset)
+    promote(str(asset.pk))
+    drain_jobs()
+    assert fresh(asset).state == "ready"
+
+
 def test_a_killed_variant_is_entered_again__W1_6_D8_D10(sky: Sky, media_folder: Path):
     asset = promoted()
     sky.before("put_file", die)
