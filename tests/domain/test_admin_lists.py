@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.test import Client
@@ -30,7 +30,7 @@ def test_an_asset_is_found_by_its_id_and_by_its_actor(admin_client: Client):
 
 
 @pytest.mark.parametrize("page", ["asset", "variant", "uploadsession", "storedobject"])
-@pytest.mark.parametrize("term", [str(uuid4()), "nothing", "' OR 1=1", "%"])
+@pytest.mark.parametrize("term", [str(UUID(int=7)), "nothing", "' OR 1=1", "%"])
 def test_what_is_not_there_is_not_found_and_is_no_error(admin_client: Client, page: str, term: str):
     session_in("signed")
     assert found(admin_client, page, q=term) == set()

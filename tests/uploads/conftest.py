@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 
 from tests.storms import sky
 
@@ -15,3 +17,15 @@ __all__ = ["sky"]
 def _mounted(media_folder: Path) -> None:
     """A folder that does not exist is a volume that is not mounted, not an empty storage."""
     media_folder.mkdir()
+
+
+@pytest.fixture
+def alice() -> User:
+    return User.objects.create_user("alice")
+
+
+@pytest.fixture
+def browser(alice: User) -> Client:
+    client = Client()
+    client.force_login(alice)
+    return client
