@@ -110,7 +110,9 @@ except Misconfigured as error:
     assert "rindle-django[vips]" in said
 
 
-@pytest.mark.parametrize("absent", [{"pillow_heif"}, {"pillow_heif", "pyvips"}], ids=["heif", "heif and vips"])
+@pytest.mark.parametrize(
+    "absent", [{"pillow_heif"}, {"pillow_heif", "pyvips"}], ids=["heif", "heif and vips"]
+)
 def test_heic_without_its_decoder_says_what_to_install(tmp_path, absent):
     """libvips alone reads the header of an iPhone's photo and fails on its pixels."""
     path = pictures.save(tmp_path / "x.heic", pictures.quarters(), "image/heic")
