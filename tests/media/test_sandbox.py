@@ -228,7 +228,13 @@ assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 assert probe_image(photo, "image/jpeg").width == 400
 """
     done = subprocess.run(
-        [sys.executable, "-W", "error::ResourceWarning", "-c", script],
+        [
+            sys.executable,
+            *("-W", "error::ResourceWarning"),
+            # Python 3.12 and newer warn of what this test does on purpose.
+            *("-W", "ignore:This process:DeprecationWarning"),
+            *("-c", script),
+        ],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
