@@ -11,14 +11,14 @@ from pathlib import Path
 
 def decoders(parent: int | None = None) -> set[int]:
     """The decoders that ``parent`` (this process by default) has running."""
-    listing = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,stat=,command="], capture_output=True, text=True, check=True
-    ).stdout
+    # Whole lines, however long the path to the interpreter is.
+    command = ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,command="]
+    listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 3) for line in listing.splitlines()]
     return {
         int(pid)
-        for pid, ppid, stat, command in rows
-        if "rindle_django.media.child" in command
+        for pid, ppid, stat, line in rows
+        if "rindle_django.media.child" in line
         and int(ppid) == (parent or os.getpid())
         and not stat.startswith("Z")
     }
