@@ -6,8 +6,8 @@ timed, and comes back as numbers, a written target, or one typed error.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,7 @@ __all__ = [
     "available_backends",
     "decodable",
     "probe_image",
+    "render_each",
     "render_image",
     "render_images",
 ]
@@ -82,23 +83,38 @@ def render_images(
     *,
     backend: str | None = None,
 ) -> list[Rendered | RindleError]:
-    """Render several recipes of one source in one go: an outcome for each, in their order.
+    """Render several recipes of one source in one go: an outcome for each, in their order."""
+    outcomes = dict(render_each(path, mime, jobs, limits, backend=backend))
+    return [outcomes[number] for number in range(len(jobs))]
 
-    One that fails costs the others nothing. Should the decoder die, those that were not done are
-    tried one by one, so that only the guilty one fails.
+
+def render_each(
+    path: Path,
+    mime: str,
+    jobs: Sequence[tuple[ImageRecipe, Path]],
+    limits: Limits | None = None,
+    *,
+    backend: str | None = None,
+) -> Iterator[tuple[int, Rendered | RindleError]]:
+    """Render several recipes of one source: the number and outcome of each, as soon as it is done.
+
+    Small ones come first. One that fails costs the others nothing. Should the decoder die, those
+    that were not done are tried one by one, so that only the guilty one fails.
     """
     limits = limits or Limits()
     orders = tuple(Order(recipe, Path(target)) for recipe, target in jobs)
     try:
         _check_source(path, mime, backend)
     except (ContentRefused, Misconfigured) as error:
-        return [error for _ in orders]
+        yield from ((number, error) for number in range(len(orders)))
+        return
     studio = _Studio(path, canonical(mime), limits, _choice(backend))
-    outcomes: list[Rendered | RindleError] = []
     for start in range(0, len(orders), _BATCH):
-        outcomes += studio.render(orders[start : start + _BATCH])
-    _leave_nothing_half_done(orders, outcomes)
-    return outcomes
+        batch = orders[start : start + _BATCH]
+        for number, outcome in studio.render(batch):
+            if isinstance(outcome, RindleError):  # leave nothing half done
+                batch[number].target.unlink(missing_ok=True)
+            yield start + number, outcome
 
 
 def available_backends() -> tuple[str, ...]:
@@ -161,25 +177,35 @@ class _Studio:
     limits: Limits
     backend: str | None
 
-    def render(self, orders: tuple[Order, ...]) -> list[Rendered | RindleError]:
+    def render(self, orders: tuple[Order, ...]) -> Iterator[tuple[int, Rendered | RindleError]]:
         """All in one request if that goes well; one by one whatever it left undone."""
-        done = self._together(orders) if len(orders) > 1 else {}
-        return [
-            done[number] if number in done else self._alone(order)
-            for number, order in enumerate(orders)
-        ]
+        left = set(range(len(orders)))
+        if len(orders) > 1:
+            for number, outcome in self._together(orders, left):
+                left.discard(number)
+                yield number, outcome
+        for number in sorted(left):
+            yield number, self._alone(orders[number])
 
-    def _together(self, orders: tuple[Order, ...]) -> dict[int, Rendered | RindleError]:
-        done: dict[int, Rendered | RindleError] = {}
-        # What this raises is nobody's verdict yet: each that is not done is tried by itself.
-        with suppress(Died, wire.Garbled, TransientFailure):
-            for answer in sandbox.ask(self._request(orders), len(orders), self.limits):
-                if "number" not in answer:
-                    error = wire.error_of(answer.get("error"))
-                    return dict.fromkeys(range(len(orders)), error) | done
-                number, order = wire.numbered(answer, orders)
-                done[number] = _outcome(answer, order)
-        return done
+    def _together(
+        self, orders: tuple[Order, ...], left: set[int]
+    ) -> Iterator[tuple[int, Rendered | RindleError]]:
+        answers = sandbox.ask(self._request(orders), len(orders), self.limits)
+        with closing(answers):
+            while True:
+                try:
+                    answer = next(answers, None)
+                    if answer is None:
+                        return
+                    if "number" not in answer:
+                        error = wire.error_of(answer.get("error"))
+                        break
+                    number, order = wire.numbered(answer, orders)
+                except (Died, wire.Garbled, TransientFailure):
+                    # Nobody's verdict yet: each that is not done is tried by itself.
+                    return
+                yield number, _outcome(answer, order)
+        yield from ((number, error) for number in sorted(left))
 
     def _alone(self, order: Order) -> Rendered | RindleError:
         try:
@@ -200,12 +226,3 @@ def _outcome(answer: wire.Message, order: Order) -> Rendered | RindleError:
         return wire.rendered_of(_told(answer).get("rendered"), order)
     except RindleError as error:
         return error
-
-
-def _leave_nothing_half_done(
-    orders: Sequence[Order], outcomes: Sequence[Rendered | RindleError]
-) -> None:
-    for order, outcome in zip(orders, outcomes, strict=True):
-        if isinstance(outcome, RindleError):
-            with suppress(OSError):
-                order.target.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ Knows recipes and limits, but no decoder library and no process.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
@@ -44,9 +45,13 @@ def probe(backend: ImageBackend[Picture], path: Path, mime: str, limits: Limits)
 def render_all(
     backend: ImageBackend[Picture], path: Path, mime: str, orders: Sequence[Order], limits: Limits
 ) -> Iterator[tuple[int, Rendered | RindleError]]:
-    """Each order's number and outcome, largest first. Raises what is wrong with the source."""
+    """Each order's number and outcome, smallest first: thumbnails need not wait for the encoding
+    of what is large. Raises what is wrong with the source."""
     source = _Source(backend, path, mime, probe(backend, path, mime, limits), limits)
-    for number in sorted(range(len(orders)), key=lambda at: source.weight(orders[at])):
+    by_size = sorted(range(len(orders)), key=lambda at: source.weight(orders[at]))
+    if len(orders) > 1:
+        source.prepare([orders[number].recipe for number in by_size])
+    for number in by_size:
         try:
             yield number, source.render(orders[number])
         except Exception as error:
@@ -69,13 +74,22 @@ class _Source(Generic[Picture]):
         self.largest: tuple[Placement, Picture] | None = None
 
     def weight(self, order: Order) -> int:
-        """Orders the work so that small pictures can be made of large ones."""
+        """Pixels of the picture before it is cut."""
         width, height = self._place(order.recipe).scaled
-        return -width * height
+        return width * height
+
+    def prepare(self, recipes: Sequence[ImageRecipe]) -> None:
+        """Decode once, for the largest of ``recipes`` (given by size), and keep that picture."""
+        stills = [each for each in recipes if not (each.keep_icc or self._animates(each))]
+        if not stills:
+            return
+        # What goes wrong here goes wrong again, and is told, when that picture is asked for.
+        with suppress(Exception):
+            self._scaled(self._place(stills[-1]), stills[-1])
 
     def render(self, order: Order) -> Rendered:
         placement = self._place(order.recipe)
-        pages = self.header.pages if self._moves(order.recipe) else 1
+        pages = self.header.pages if self._animates(order.recipe) else 1
         check_output(placement, pages, self.limits)
         if pages > 1:
             pages = self._render_frames(order, placement)
@@ -87,8 +101,9 @@ class _Source(Generic[Picture]):
     def _place(self, recipe: ImageRecipe) -> Placement:
         return place((self.header.width, self.header.height), recipe)
 
-    def _moves(self, recipe: ImageRecipe) -> bool:
-        return recipe.animated and recipe.format == "webp" and self.mime in ANIMATED_TYPES
+    def _animates(self, recipe: ImageRecipe) -> bool:
+        moves = self.mime in ANIMATED_TYPES and self.header.pages > 1
+        return moves and recipe.animated and recipe.format == "webp"
 
     def _render_still(self, order: Order, placement: Placement) -> None:
         picture = self._cut(self._scaled(placement, order.recipe), placement, order.recipe)

@@ -10,7 +10,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future
 from contextlib import suppress
 
@@ -28,7 +28,7 @@ MAX_IDLE = 60.0
 _BUSY_SHARE = 0.25
 
 
-def ask(message: wire.Message, answers: int, limits: Limits) -> Iterator[wire.Message]:
+def ask(message: wire.Message, answers: int, limits: Limits) -> Generator[wire.Message]:
     """A decoder's answers to one request, as they come. An answer with an ``error`` but no number
     is the last.
 
@@ -59,7 +59,7 @@ def ask_once(message: wire.Message, limits: Limits) -> wire.Message:
 
 def _converse(
     decoder: Decoder, message: wire.Message, answers: int, limits: Limits
-) -> Iterator[wire.Message]:
+) -> Generator[wire.Message]:
     done = False
     try:
         for number, answer in enumerate(decoder.ask(message, answers, limits.wall_seconds), 1):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rindle_django import claims, ledger, telemetry
 from rindle_django.errors import ContentRefused, RequestRefused, RindleError
 from rindle_django.lifecycle import locked
-from rindle_django.media.images import Rendered, render_images
+from rindle_django.media.images import Rendered, render_each
 from rindle_django.media.types import extension_for
 from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant
 from rindle_django.processing.aggregate import settle_asset
@@ -127,16 +127,16 @@ def _run_of(variant: Variant) -> ProcessingRun:
 
 
 def _make(asset: Asset, attempts: Sequence[Attempt]) -> None:
+    """Each output is published as soon as it is rendered, small ones first."""
+    left = dict(enumerate(attempts))
     with workspace() as folder:
         try:
             source = _fetch(asset, folder)
-            results = _render(asset, source, attempts, folder)
+            for number, result in _render(asset, source, attempts, folder):
+                _finish(asset, left.pop(number), result)
         except Exception as error:
-            for attempt in attempts:
+            for attempt in left.values():
                 retry_or_fail(attempt.variant, attempt.output, attempt.run, error)
-            return
-        for attempt, result in zip(attempts, results, strict=True):
-            _finish(asset, attempt, result)
 
 
 def _fetch(asset: Asset, folder: Path) -> Path:
@@ -151,10 +151,10 @@ def _fetch(asset: Asset, folder: Path) -> Path:
 
 def _render(
     asset: Asset, source: Path, attempts: Sequence[Attempt], folder: Path
-) -> list[Rendered | RindleError]:
+) -> Iterator[tuple[int, Rendered | RindleError]]:
     for attempt in attempts:
         attempt.target = folder / attempt.output.pk.hex
-    return render_images(
+    return render_each(
         source,
         asset.content_type,
         [(attempt.recipe, attempt.target) for attempt in attempts if attempt.target],

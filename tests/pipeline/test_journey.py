@@ -104,3 +104,9 @@ def test_every_committed_transition_is_told_once_with_its_real_names(events: Rec
     for metadata in events.named("rindle.variant.state_change"):
         assert (metadata["profile"], metadata["adapter"]) == ("photo", "filesystem")
     assert len(events.named("rindle.upload.start")) == len(events.named("rindle.upload.stop")) == 1
+
+
+def test_small_variants_are_there_before_large_ones():
+    asset = ready(picture(2000, 1500))
+    by_time = asset.variants.order_by("generated_at").values_list("name", flat=True)
+    assert list(by_time) == ["thumb", "medium", "large"]
