@@ -12,6 +12,8 @@ from pytest_django import Settings
 
 from rindle_django import Delivery, ImageRecipe, Profile
 from rindle_django.profiles import register, unregister
+from rindle_django.storage import Capabilities, registry
+from rindle_django.storage.filesystem import FileSystemAdapter
 
 
 @pytest.fixture
@@ -117,3 +119,23 @@ def test_a_profile_that_cannot_work_is_an_error__P10(
 def test_an_upload_open_to_anybody_is_said_before_deployment():
     said = [each for each in run_checks(include_deployment_checks=True) if each.id == "rindle.W010"]
     assert ["Plain" in each.msg for each in said] == [True]
+
+
+class Broken(FileSystemAdapter):
+    @property
+    def capabilities(self) -> Capabilities:
+        raise RuntimeError("a fault of the adapter's own")
+
+
+def test_a_broken_adapter_is_heard_of_and_not_taken_for_a_poor_one__S10(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    storage = "django.core.files.storage.filesystem.FileSystemStorage"
+    monkeypatch.setitem(registry.ADAPTERS, storage, f"{__name__}.Broken")
+    registry.reset()
+    try:
+        with pytest.raises(RuntimeError, match="own"):
+            run_checks()
+    finally:
+        monkeypatch.undo()
+        registry.reset()

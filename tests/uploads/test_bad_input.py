@@ -218,7 +218,7 @@ LIES: list[tuple[str, bytes, dict[str, Any], str]] = [
     ("content", "said", "code"), [each[1:] for each in LIES], ids=[each[0] for each in LIES]
 )
 @pytest.mark.parametrize("road", ["direct", "server"])
-def test_bytes_that_are_not_what_was_said_are_quarantined__U5_X2_X3(
+def test_bytes_that_are_not_what_was_said_are_quarantined__U5_X2_X3_W1_17(
     content: bytes, said: dict[str, Any], code: str, road: str
 ):
     if road == "direct":
