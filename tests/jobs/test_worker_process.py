@@ -93,7 +93,7 @@ def _due_again() -> bool:
 
 
 def _unsettled() -> bool:
-    """A retry that succeeded has doomed already what the dead writer was still expected to write."""
+    """A retry that succeeded has doomed already what the dead writer could still write."""
     left_over = StoredObject.objects.filter(state__in=("expected", "doomed"))
     return left_over.extra(where=["wake_at > now()"]).exists()
 
