@@ -111,9 +111,11 @@ def _refresh(rows: Sequence[Stateful], changes: Mapping[str, Any]) -> None:
             row.refresh_from_db(fields=computed, from_queryset=type(row).objects.all())
 
 
-def record_birth(row: Stateful) -> None:
-    """Write a new row's first history entry. Call it in the transaction that inserts the row."""
-    _write_history(row.machine, [row], {row.pk: ""}, row.state)
+def record_births(rows: Sequence[Stateful]) -> None:
+    """Write the first history entries of new rows of one model, in the transaction that inserts
+    them."""
+    if rows:
+        _write_history(rows[0].machine, rows, {row.pk: "" for row in rows}, rows[0].state)
 
 
 def _write_history(

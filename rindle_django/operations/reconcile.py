@@ -86,8 +86,7 @@ def _ring_asset(asset: Asset) -> None:
 def _ring_variants(limit: int) -> int:
     with transaction.atomic(using=database()):
         due = _claim_due(Variant.objects.all(), limit)
-        for variant in due:
-            ring(variant)
+        ring(due)
     return len(due)
 
 

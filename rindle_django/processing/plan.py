@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from rindle_django import claims, jobs
-from rindle_django.lifecycle import record_birth, transition_all
-from rindle_django.models import PROCESS_TRIES, Asset, Stateful, Variant
+from rindle_django.lifecycle import record_births, transition_all
+from rindle_django.models import PROCESS_TRIES, Asset, Variant
 from rindle_django.processing.aggregate import settle_asset
 from rindle_django.profiles import Profile
 
@@ -29,22 +30,21 @@ def plan_variants(asset: Asset, profile: type[Profile]) -> None:
         for name, recipe in profile.variants_for(asset.kind).items()
     ]
     Variant.objects.bulk_create(variants)
-    for variant in variants:
-        record_birth(variant)
+    record_births(variants)
     queue(variants)
     settle_asset(asset)
 
 
-def queue(variants: Sequence[Variant], *, delay: float = 0.0) -> Sequence[Stateful]:
-    """Move variants to ``queued`` and enqueue the job of each that moved."""
-    moved = transition_all(variants, "queued", **claims.due_in(delay))
-    for variant in variants:
-        if variant in moved:
-            ring(variant, delay=delay)
-    return moved
+def queue(variants: Sequence[Variant], **fields: Any) -> None:
+    """Move variants to ``queued``, with ``fields``, and enqueue the job of each that moved."""
+    moved = transition_all(variants, "queued", **fields, **claims.due_in(0))
+    ring([variant for variant in variants if variant in moved])
 
 
-def ring(variant: Variant, *, delay: float = 0.0) -> None:
-    """Enqueue the job that looks at ``variant``."""
-    job = jobs.PROCESS if variant.kind in IMAGE_KINDS else jobs.MEDIA
-    jobs.enqueue(job, asset_id=str(variant.asset_id), variant_name=variant.name, delay=delay)
+def ring(variants: Sequence[Variant], *, delay: float = 0.0) -> None:
+    """Enqueue the jobs that look at ``variants``."""
+    images = [each for each in variants if each.kind in IMAGE_KINDS]
+    others = [each for each in variants if each.kind not in IMAGE_KINDS]
+    for job, rung in ((jobs.PROCESS, images), (jobs.MEDIA, others)):
+        arguments = [{"asset_id": str(v.asset_id), "variant_name": v.name} for v in rung]
+        jobs.enqueue_many(job, arguments, delay=delay)

@@ -107,7 +107,7 @@ def _retry(variant: Variant, code: str, text: str) -> None:
         reason=text,
         **claims.due_in(delay),
     ):
-        ring(variant, delay=delay)
+        ring([variant], delay=delay)
 
 
 def give_up(variant: Variant, code: str, text: str) -> None:

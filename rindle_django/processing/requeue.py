@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from rindle_django import claims
 from rindle_django.errors import RequestRefused
-from rindle_django.lifecycle import locked, transition_all
+from rindle_django.lifecycle import locked
 from rindle_django.models import PROCESS_TRIES, Key, Variant
 from rindle_django.processing.aggregate import settle_asset
-from rindle_django.processing.plan import ring
+from rindle_django.processing.plan import queue
 from rindle_django.states import REQUEUEABLE_VARIANT_STATES, VERIFIED_ASSET_STATES
 
 
@@ -34,17 +33,7 @@ def requeue_variants(
         chosen = _choose(variants, names, asset.profile)
         for variant in chosen:
             variant.asset = asset
-        transition_all(
-            chosen,
-            "queued",
-            attempts=0,
-            max_attempts=tries,
-            reason_code="",
-            reason="",
-            **claims.due_in(0),
-        )
-        for variant in chosen:
-            ring(variant)
+        queue(chosen, attempts=0, max_attempts=tries, reason_code="", reason="")
         settle_asset(asset)
         return [variant.name for variant in chosen]
 

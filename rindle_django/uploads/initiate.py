@@ -14,7 +14,7 @@ from rindle_django import ledger, telemetry
 from rindle_django.actors import actor_id
 from rindle_django.conf import config, database
 from rindle_django.errors import RequestRefused
-from rindle_django.lifecycle import record_birth, transition
+from rindle_django.lifecycle import record_births, transition
 from rindle_django.models import PROMOTE_TRIES, Asset, UploadSession
 from rindle_django.profiles import Profile, get_profile
 from rindle_django.storage import SignedRequest, adapter_for
@@ -91,8 +91,8 @@ def open_session(profile: type[Profile], declared: Declared, actor: Any) -> Uplo
             staging=ledger.expect(asset, "staging", settles_in=ttl + config().LATE_PUT_GRACE),
             expires_at=Now() + timedelta(seconds=ttl),
         )
-        record_birth(asset)
-        record_birth(session)
+        record_births([asset])
+        record_births([session])
     return session
 
 

@@ -17,7 +17,7 @@ from rindle_django.lifecycle import (
     caused_by,
     emit_pending,
     locked,
-    record_birth,
+    record_births,
     transition,
     transition_all,
 )
@@ -160,7 +160,7 @@ def test_a_receiver_that_raises_changes_no_outcome__U21(caplog):
 
 def test_every_kind_of_row_tells_its_story__D9(events: Recorder):
     session, variant = session_in("initialized"), variant_in("planned")
-    record_birth(session)
+    record_births([session])
     transition(session, "verifying")
     transition(session, "completed")
     transition(variant, "queued")
