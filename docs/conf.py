@@ -9,12 +9,14 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_project.config.settings")
 
-import declared  # noqa: E402
 import django  # noqa: E402
 
 import rindle_django  # noqa: E402
 
 django.setup()
+
+import declared  # noqa: E402
+
 declared.write_pages()
 
 project = "rindle-django"

@@ -9,6 +9,7 @@ from rindle_django.conf import describe
 from rindle_django.errors import CODES
 from rindle_django.events import EVENTS
 from rindle_django.jobs import JOBS
+from rindle_django.operations.invariants import INVARIANTS
 from rindle_django.states import MACHINES
 
 FOLDER = Path(__file__).parent / "reference" / "generated"
@@ -55,12 +56,21 @@ def states_page() -> str:
     return "\n".join(pages)
 
 
+def invariants_page() -> str:
+    rows = [
+        (f"`{each.name}`", each.says, "at rest" if each.at_rest else "always")
+        for each in INVARIANTS
+    ]
+    return table(("Invariant", "Says", "Holds"), rows)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings": settings_page,
     "events": events_page,
     "errors": errors_page,
     "jobs": jobs_page,
     "states": states_page,
+    "invariants": invariants_page,
 }
 
 

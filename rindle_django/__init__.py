@@ -21,7 +21,10 @@ if TYPE_CHECKING:
         detach as detach,
     )
     from rindle_django.delivery import url as url, variant_url as variant_url
-    from rindle_django.processing import requeue_variants as requeue_variants
+    from rindle_django.processing import (
+        cancel_processing as cancel_processing,
+        requeue_variants as requeue_variants,
+    )
     from rindle_django.profiles import (
         Delivery as Delivery,
         ImageRecipe as ImageRecipe,
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "attachments": "MediaSlot MediaSlots attach attached attachments_of detach",
     "delivery": "url variant_url",
-    "processing": "requeue_variants",
+    "processing": "cancel_processing requeue_variants",
     "profiles": "Delivery ImageRecipe Profile",
     "purge": "discard",
     "views.actors": "actor_of",
@@ -55,6 +58,7 @@ _ASYNC = {
         "abort_upload",
         "attach",
         "attached",
+        "cancel_processing",
         "detach",
         "discard",
         "initiate_upload",

@@ -6,21 +6,33 @@ takes the row over with a higher fence, and all that the former holder still wri
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from django.db import close_old_connections, connections
+from django.db import DatabaseError, InterfaceError, connections
 from django.db.models import F, Q
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 from rindle_django import ledger
 from rindle_django.conf import config
+from rindle_django.interruption import interrupted_when
 from rindle_django.lifecycle import transition
 from rindle_django.models import Claimable, StoredObject
+
+logger = logging.getLogger(__name__)
+
+# Shares of a lease: after which it is renewed, and after which a holder that could not renew it
+# stops by itself, before anybody else may take over.
+RENEWED_AFTER = 1 / 3
+SURE_FOR = 2 / 3
+# How often, in seconds, a holder looks whether its work was cancelled or taken over.
+LOOK_EVERY = 2.0
 
 
 def unclaimed() -> Q:
@@ -41,8 +53,8 @@ def take(row: Claimable, working_state: str) -> bool:
     terms: dict[str, Any] = {
         "fence": F("fence") + 1,
         "attempts": F("attempts") + 1,
-        "lease_until": _in(config().LEASE),
-        "wake_at": _in(config().LEASE + config().RECONCILE_GRACE),
+        "lease_until": _lease(),
+        "wake_at": _lease(),
     }
     if row.state != working_state:
         return transition(row, working_state, where=unclaimed(), **terms)
@@ -78,41 +90,105 @@ def due_in(delay: float) -> dict[str, Any]:
     return {"lease_until": None, "wake_at": _in(delay + config().RECONCILE_GRACE)}
 
 
+class Holding:
+    """The claims that a worker holds on rows, and the objects it is writing for them.
+
+    Sure of itself only as long as the clock of this machine says that the leases run: a worker
+    that was paused, or cut off from the database, stops before another takes over.
+    """
+
+    def __init__(self, rows: Sequence[Claimable]) -> None:
+        self._rows = {row.pk: row for row in rows}
+        self._lost: set[Any] = set()
+        self._renewed = _clock()
+        self.writing: list[StoredObject] = []
+
+    def holds(self, row: Claimable) -> bool:
+        """Whether this worker may still go on with ``row``."""
+        return row.pk not in self._lost and self._sure()
+
+    def is_lost(self) -> bool:
+        """Whether there is nothing left that this worker may go on with."""
+        return len(self._lost) == len(self._rows) or not self._sure()
+
+    def _sure(self) -> bool:
+        return _clock() - self._renewed < config().LEASE * SURE_FOR
+
+    def renew(self) -> None:
+        """Put off the end of the leases and of the time for writing."""
+        began = _clock()
+        for row in self._held_rows():
+            self._note(row, _lease_of(row).update(lease_until=_lease(), wake_at=_lease()))
+        ledger.still_writing(tuple(self.writing), settles_in=writing_time())
+        self._renewed = began
+
+    def look(self) -> None:
+        """See whether somebody cancelled the work or took it over."""
+        for row in self._held_rows():
+            self._note(row, _lease_of(row).exists())
+
+    def due_for_renewal(self) -> bool:
+        return _clock() - self._renewed >= config().LEASE * RENEWED_AFTER
+
+    def _held_rows(self) -> list[Claimable]:
+        return [row for pk, row in self._rows.items() if pk not in self._lost]
+
+    def _note(self, row: Claimable, held: object) -> None:
+        if not held:
+            self._lost.add(row.pk)
+
+
+def _lease_of(row: Claimable) -> Any:
+    return type(row).objects.filter(pk=row.pk, fence=row.fence, lease_until__isnull=False)
+
+
 @contextmanager
-def kept_alive(rows: Sequence[Claimable]) -> Iterator[list[StoredObject]]:
+def kept_alive(rows: Sequence[Claimable]) -> Iterator[Holding]:
     """Renew the leases of ``rows`` from a thread of its own while the work goes on.
 
-    The objects that the work writes go into the list that is given: they, too, are kept from
-    being taken for abandoned.
+    What takes long inside is interrupted when all claims are lost.
     """
-    done, writing = threading.Event(), list[StoredObject]()
+    done, holding = threading.Event(), Holding(rows)
     renewer = threading.Thread(
-        target=_renew, args=(rows, writing, done), daemon=True, name="rindle-lease"
+        target=_keep_alive, args=(holding, done), daemon=True, name="rindle-lease"
     )
     renewer.start()
     try:
-        yield writing
+        with interrupted_when(holding.is_lost):
+            yield holding
     finally:
         done.set()
         renewer.join()
 
 
-def _renew(
-    rows: Sequence[Claimable], writing: Sequence[StoredObject], done: threading.Event
-) -> None:
+def _keep_alive(holding: Holding, done: threading.Event) -> None:
+    pause = min(LOOK_EVERY, config().LEASE * RENEWED_AFTER)
     try:
-        while not done.wait(config().LEASE / 3):
-            close_old_connections()
-            for row in rows:
-                type(row).objects.filter(
-                    pk=row.pk, fence=row.fence, lease_until__isnull=False
-                ).update(
-                    lease_until=_in(config().LEASE),
-                    wake_at=_in(config().LEASE + config().RECONCILE_GRACE),
-                )
-            ledger.still_writing(tuple(writing), settles_in=writing_time())
+        while not done.wait(pause):
+            _look_after(holding)
     finally:
         connections.close_all()
+
+
+def _look_after(holding: Holding) -> None:
+    try:
+        if holding.due_for_renewal():
+            holding.renew()
+        else:
+            holding.look()
+    except (DatabaseError, InterfaceError):
+        # Asked again on a fresh connection; in the end the clock decides.
+        logger.warning("Leases could not be renewed", exc_info=True)
+        connections.close_all()
+
+
+def _clock() -> float:
+    """Seconds that go on while the machine sleeps, where there are such."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def _lease() -> Combinable:
+    return _in(config().LEASE)
 
 
 def _in(seconds: float) -> Combinable:

@@ -37,11 +37,24 @@ class Config:
     S3_PUBLIC_ENDPOINT: str | None = _declare(
         None, "Origin that browsers use for S3, where it differs from the one servers use."
     )
+    STORAGE_TIMEOUT: float = _declare(
+        60.0, "How long one storage operation may take, apart from the bytes that it moves."
+    )
+    STORAGE_MIN_RATE: int = _declare(
+        128 << 10,
+        "Bytes per second below which moving an object is given up: with STORAGE_TIMEOUT the "
+        "total deadline of an upload, download or copy.",
+    )
     LEASE: int = _declare(
-        60, "How long a worker may be silent before its work is taken over by another."
+        45, "How long a worker may be silent before its work is taken over by another."
     )
     RECONCILE_GRACE: int = _declare(
         30, "How long a due job may be late before the reconciler rings for it again."
+    )
+    STALLED_AFTER: int = _declare(
+        3600,
+        "How long a job may run under a living worker, without a lease on its asset, before the "
+        "reconciler marks it as failed. It affects the queue's tables alone.",
     )
     BACKOFF_BASE: float = _declare(2.0, "First wait between tries; doubled on each, with jitter.")
     BACKOFF_CAP: float = _declare(600.0, "Longest wait between tries.")
@@ -54,6 +67,11 @@ class Config:
     UNATTACHED_TTL: int | None = _declare(
         None, "Age at which cleanup discards an asset that nothing is attached to; None: never."
     )
+    DELETE_AGAIN_AFTER: int | None = _declare(
+        86_400,
+        "After how long a deleted object is deleted once more, in case a worker that was given up "
+        "for dead woke up and wrote it; None: never.",
+    )
     TEMP_DIR: str | None = _declare(None, "Folder for working copies; None: the system's.")
     MAX_PIXELS: int = _declare(50_000_000, "Pixels of one image, unless a profile says otherwise.")
     IMAGE_BACKEND: str | None = _declare(
@@ -64,7 +82,7 @@ class Config:
     SCHEDULES: dict[str, str | None] = _declare(  # noqa: RUF009
         {},
         "Cron line (UTC) of each maintenance task: 'abort_incomplete_uploads', 'cleanup_orphans', "
-        "'reconcile'. Reconcile runs twice a minute unless set; None turns a task off.",
+        "'reconcile'. Reconcile runs every 10 seconds unless set; None turns a task off.",
     )
     CLEANUP_DRY_RUN: bool = _declare(
         False, "Whether the scheduled cleanup only reports. It says so loudly on every run."

@@ -86,6 +86,7 @@ CODES: dict[str, Code] = {
     "owner_unsaved": _request("Save the owner before you attach media to it."),
     "not_deliverable": _request("An asset that is {state} is not delivered.", 409),
     "variant_not_requeueable": _request("A variant that is {state} cannot be requeued.", 409),
+    "variant_not_cancellable": _request("A variant that is {state} cannot be cancelled.", 409),
     "request_invalid": _request("The request is not understood: {why}."),
     # --- verdicts on bytes ---------------------------------------------------------------------
     "empty_file": _content("The file is empty."),

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.utils import timezone
 from procrastinate import exceptions, manager, tasks
 from procrastinate.contrib.django.django_connector import DjangoConnector
@@ -46,13 +46,22 @@ JOBS = (PROMOTE, PROCESS, MEDIA, PURGE, CLEANUP, ABORT, RECONCILE)
 QUEUES = tuple(dict.fromkeys(job.queue for job in JOBS))
 
 
-def enqueue(job: Job, *, delay: float = 0.0, **arguments: Argument) -> None:
+# The priority of what is rung for again: it has waited once already. Mixing priorities is safe
+# because no job that works on a row has a lock in the queue.
+AGAIN = 10
+
+
+def enqueue(job: Job, *, delay: float = 0.0, priority: int = 0, **arguments: Argument) -> None:
     """Add one job to the current transaction, to start after ``delay`` seconds."""
-    enqueue_many(job, [arguments], delay=delay)
+    enqueue_many(job, [arguments], delay=delay, priority=priority)
 
 
 def enqueue_many(
-    job: Job, arguments: Sequence[Mapping[str, Argument]], *, delay: float = 0.0
+    job: Job,
+    arguments: Sequence[Mapping[str, Argument]],
+    *,
+    delay: float = 0.0,
+    priority: int = 0,
 ) -> None:
     """Add jobs of one kind to the current transaction, in one statement."""
     if not arguments:
@@ -61,6 +70,7 @@ def enqueue_many(
     deferrer = tasks.configure_task(
         name=job.name,
         queue=job.queue,
+        priority=priority,
         queueing_lock=job.name if job.singleton else None,
         schedule_at=_in(delay) if delay > 0 else None,
         job_manager=manager.JobManager(DjangoConnector(alias=alias)),
@@ -73,6 +83,12 @@ def enqueue_many(
     except exceptions.AlreadyEnqueued:
         if not job.singleton:
             raise
+    except exceptions.ConnectorException as error:
+        # It is the caller's own database that failed, so it fails by the name the caller knows.
+        if error.__cause__ is None:
+            raise
+        with connections[alias].wrap_database_errors:
+            raise error.__cause__ from None
 
 
 def backoff(attempt: int) -> float:

@@ -5,19 +5,16 @@ the storage has confirmed its absence. Nothing is stored or deleted except throu
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest, Now
 
+from rindle_django.conf import config, database
 from rindle_django.models import Asset, Key, StoredObject
-
-PREFIXES: Mapping[str, str] = {
-    "staging": "incoming",
-    "original": "originals",
-    "variant": "variants",
-}
+from rindle_django.storage import PREFIXES
 
 
 def expect(
@@ -36,7 +33,7 @@ def expect(
         asset=asset,
         purpose=purpose,
         storage=asset.storage,
-        key=f"{PREFIXES[purpose]}/{asset.pk}/{identity}{extension}",
+        key=f"{PREFIXES[purpose]}/{str(asset.pk)[:2]}/{asset.pk}/{identity}{extension}",
         content_type=content_type,
         settles_at=settles_at,
         # What a client sends is looked after by its session, what a worker makes by this.
@@ -55,7 +52,12 @@ def still_writing(objects: Iterable[StoredObject], *, settles_in: float) -> int:
 
 
 def confirm(
-    stored: StoredObject, *, byte_size: int, content_type: str = "", writable_for: float = 0.0
+    stored: StoredObject,
+    *,
+    byte_size: int,
+    content_type: str = "",
+    sha256: str = "",
+    writable_for: float = 0.0,
 ) -> bool:
     """The storage has the object. False if it was given up meanwhile.
 
@@ -66,6 +68,7 @@ def confirm(
         state="present",
         byte_size=byte_size,
         content_type=content_type,
+        sha256=sha256,
         settles_at=Now() + timedelta(seconds=writable_for),
         wake_at=None,
         updated_at=Now(),
@@ -94,14 +97,28 @@ def doom(objects: QuerySet[StoredObject] | Iterable[StoredObject], *, settled: b
     )
 
 
+def adopt(storage: str, key: str, *, asset_id: Key, purpose: str) -> bool:
+    """Write down an object that was found without a row, and doom it; False if it has one by now.
+
+    The two are one: whoever would write the key down at this moment either was first, or finds it
+    taken.
+    """
+    found = StoredObject(asset_id=asset_id, purpose=purpose, storage=storage, key=key)
+    with transaction.atomic(using=database()):
+        StoredObject.objects.bulk_create([found], ignore_conflicts=True)
+        return bool(doom([found], settled=True))
+
+
 def of_asset(asset_id: Key) -> QuerySet[StoredObject]:
     return StoredObject.objects.filter(asset_id=asset_id)
 
 
 def deletable(asset_id: Key) -> QuerySet[StoredObject]:
-    """Doomed objects that no writer can be writing any more."""
+    """Doomed objects that no writer can be writing any more, and gone ones that are to be deleted
+    once more."""
     return of_asset(asset_id).filter(
-        Q(settles_at__isnull=True) | Q(settles_at__lte=Now()), state="doomed"
+        Q(settles_at__isnull=True) | Q(settles_at__lte=Now()),
+        Q(state="doomed") | Q(state="gone", wake_at__isnull=False),
     )
 
 
@@ -110,18 +127,37 @@ def remaining(asset_id: Key) -> QuerySet[StoredObject]:
     return of_asset(asset_id).exclude(state="gone")
 
 
-def struck_off(objects: Iterable[StoredObject]) -> int:
-    """The storage confirmed that these are absent. Their rows stay as receipts."""
-    return (
-        _as_queryset(objects)
-        .filter(state="doomed")
-        .update(state="gone", gone_at=Now(), wake_at=None, reason_code="", updated_at=Now())
+def struck_off(objects: Iterable[StoredObject], *, confirmation: str) -> int:
+    """The storage confirmed, in the way that is named, that these are absent. Their rows stay as
+    receipts.
+
+    They are deleted once more later: a writer that was given up for dead may have slept, and
+    written when it woke. Returns how many are newly gone.
+    """
+    seconds = config().DELETE_AGAIN_AFTER
+    again = None if seconds is None else Now() + timedelta(seconds=seconds)
+    rows = _as_queryset(objects)
+    rows.filter(state="gone").update(wake_at=None)
+    return rows.filter(state="doomed").update(
+        state="gone",
+        gone_at=Now(),
+        confirmation=confirmation,
+        settles_at=again,
+        wake_at=again,
+        reason_code="",
+        updated_at=Now(),
     )
+
+
+def suspected(stored: StoredObject) -> bool:
+    """Somebody may have written an object that is held for gone: have it deleted once more."""
+    rows = StoredObject.objects.filter(pk=stored.pk, state="gone")
+    return bool(rows.update(settles_at=Now(), wake_at=Now()))
 
 
 def kept(stored: StoredObject, *, reason_code: str, retry_in: float) -> None:
     """The storage did not confirm a deletion: the row stays and is tried again."""
-    StoredObject.objects.filter(pk=stored.pk, state="doomed").update(
+    StoredObject.objects.filter(pk=stored.pk, state__in=("doomed", "gone")).update(
         attempts=stored.attempts + 1,
         reason_code=reason_code,
         wake_at=Now() + timedelta(seconds=retry_in),

@@ -8,13 +8,13 @@ leave after the outermost commit.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import connections, models, transaction
+from django.db import InterfaceError, OperationalError, connections, models, transaction
 from django.db.models.functions import Now
 
 from rindle_django import events
@@ -25,6 +25,10 @@ from rindle_django.states import Machine
 from rindle_django.storage import adapter_for
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+# Seconds between the tries to end work whose database is away: longer than a restart takes.
+PERSISTENCE = (0.1, 0.4, 1.0, 2.0, 4.0, 8.0)
 
 _cause: ContextVar[Mapping[str, Any]] = ContextVar("rindle_cause", default={})  # noqa: B039
 
@@ -50,6 +54,24 @@ def locked(asset_id: Key) -> Iterator[Asset]:
         if asset is None:
             raise RequestRefused("asset_not_found")
         yield asset
+
+
+def persistently(decide: Callable[[], T]) -> T:
+    """Run a transaction, again on a fresh connection if the database went away in its midst.
+
+    For the last word on work that took long: a restart of Postgres shall not cost it. Whether the
+    first try was committed cannot be known, so ``decide`` has to see for itself what holds.
+    """
+    for pause in PERSISTENCE:
+        try:
+            return decide()
+        except (OperationalError, InterfaceError):
+            if connections[database()].in_atomic_block:  # not ours to begin again
+                raise
+            logger.warning("The database went away; trying again in %s s", pause, exc_info=True)
+            connections[database()].close()
+            time.sleep(pause)
+    return decide()
 
 
 def transition(
@@ -124,9 +146,12 @@ def _write_history(
     entries = Transition.objects.bulk_create(
         [_history_of(machine, row, before[row.pk], to) for row in rows]
     )
-    transaction.on_commit(
-        partial(emit_pending, [entry.pk for entry in entries]), using=database(), robust=True
-    )
+    ids = [entry.pk for entry in entries]
+
+    def tell() -> None:  # not a partial: when one raises, Django fails over its missing name
+        emit_pending(ids)
+
+    transaction.on_commit(tell, using=database(), robust=True)
 
 
 def _history_of(machine: Machine, row: Stateful, source: str, to: str) -> Transition:

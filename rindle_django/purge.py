@@ -21,8 +21,8 @@ from rindle_django.conf import config, database
 from rindle_django.errors import RequestRefused, TransientFailure, reason_code
 from rindle_django.lifecycle import locked, transition, transition_all
 from rindle_django.models import Asset, Key, ProcessingRun, StoredObject, UploadSession, Variant
-from rindle_django.states import VARIANT
-from rindle_django.storage import adapter_for
+from rindle_django.states import OPEN_SESSION_STATES, VARIANT
+from rindle_django.storage import Deletion, adapter_for
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,19 @@ class PurgeReport:
 
 
 def take_back(stored: StoredObject) -> None:
-    """Delete what a writer wrote that had been asleep for so long that the ledger holds the
-    object for gone. The key was its own, so nobody else's bytes can be hit (W1.8)."""
-    if StoredObject.objects.filter(pk=stored.pk, state="gone").exists():
-        adapter_for(stored.storage).delete([stored.key])
+    """Have what a writer may have written deleted, if it had been asleep for so long that the
+    ledger holds the object for gone. The key was its own, so nobody else's bytes can be hit (W1.8).
+    """
+    with transaction.atomic(using=database()):
+        if ledger.suspected(stored):
+            asset_id = str(stored.asset_id)  # the asset itself may be gone as well
+            jobs.enqueue(jobs.PURGE, asset_id=asset_id, profile="")
 
 
-def enqueue_purge(asset: Asset, *, delay: float = 0.0) -> None:
+def enqueue_purge(asset: Asset, *, delay: float = 0.0, priority: int = 0) -> None:
     """Queue a purge in the current transaction."""
-    jobs.enqueue(jobs.PURGE, asset_id=str(asset.pk), profile=asset.profile, delay=delay)
+    arguments: dict[str, jobs.Argument] = {"asset_id": str(asset.pk), "profile": asset.profile}
+    jobs.enqueue(jobs.PURGE, delay=delay, priority=priority, **arguments)
 
 
 def request_purge(asset: Asset) -> None:
@@ -112,8 +116,17 @@ def _tombstone(asset: Asset, **reason: Any) -> bool:
         for variant in variants:
             variant.asset = asset
         transition_all(variants, "purged", only_from=VARIANT.sources_of("purged"), **AT_REST)
+        _abort_open_upload(asset)
         ledger.doom(ledger.of_asset(asset.pk))
     return deleted
+
+
+def _abort_open_upload(asset: Asset) -> None:
+    """Nobody may complete, and be thanked for, the upload of what is deleted already."""
+    sessions = list(UploadSession.objects.filter(asset=asset))
+    for session in sessions:
+        session.asset = asset
+    transition_all(sessions, "aborted", only_from=OPEN_SESSION_STATES)
 
 
 def _watched() -> Combinable:
@@ -132,19 +145,25 @@ def _delete_doomed(asset_id: Key) -> PurgeReport:
 
 
 def _delete_from(alias: str, objects: Sequence[StoredObject]) -> PurgeReport:
+    keys = [stored.key for stored in objects]
     try:
-        deletion = adapter_for(alias).delete([stored.key for stored in objects])
-        confirmed, failed = deletion.confirmed, deletion.failed
+        deletion = adapter_for(alias).delete(keys)
     except Exception as error:  # any failure keeps the rows (W1.2)
-        confirmed, failed = frozenset(), {stored.key: reason_code(error) for stored in objects}
+        deletion = Deletion(failed=dict.fromkeys(keys, reason_code(error)))
+    confirmed, failed = deletion.confirmed, deletion.failed
     gone = [stored for stored in objects if stored.key in confirmed]
     kept = [stored for stored in objects if stored.key not in confirmed]
     with transaction.atomic(using=database()):
-        ledger.struck_off(gone)
+        deleted = sum(
+            ledger.struck_off(
+                [each for each in gone if confirmed[each.key] == way], confirmation=way
+            )
+            for way in set(confirmed.values())
+        )
         for stored in kept:
             why = failed.get(stored.key, "unconfirmed")
             ledger.kept(stored, reason_code=why, retry_in=config().ROUND_PAUSE)
-    return PurgeReport(deleted=len(gone), kept=len(kept))
+    return PurgeReport(deleted=deleted, kept=len(kept))
 
 
 def _drop_rows(asset_id: Key) -> bool:

@@ -123,7 +123,7 @@ SCHEDULED = {
 }
 # The reconciler is on by default: it is what makes lost jobs come back, and a worker without any
 # periodic task stops noticing that its own heartbeat died.
-DEFAULT_SCHEDULES = {"reconcile": "* * * * * */30"}
+DEFAULT_SCHEDULES = {"reconcile": "* * * * * */10"}
 
 
 def schedule() -> None:

@@ -18,22 +18,32 @@ def root() -> Path:
     return Path(config().TEMP_DIR or tempfile.gettempdir())
 
 
+def make(kind: str = "") -> Path:
+    """A new, private, empty folder, for its maker to remove."""
+    return Path(tempfile.mkdtemp(prefix=PREFIX + kind, dir=root()))
+
+
 @contextmanager
 def workspace() -> Iterator[Path]:
     """A new, private, empty folder. Names are never reused: a decoder's cache must not find an
     earlier file under one (S6)."""
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root()))
+    folder = make()
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def folders() -> list[Path]:
+    """The working copies that there are, whether somebody still works in them or not."""
+    return [folder for folder in root().glob(f"{PREFIX}*") if folder.is_dir()]
+
+
 def sweep(older_than: float) -> int:
     """Remove folders that killed work left behind and nobody touched for ``older_than`` seconds."""
     swept = 0
-    for folder in root().glob(f"{PREFIX}*"):
-        if folder.is_dir() and time.time() - folder.stat().st_mtime > older_than:
+    for folder in folders():
+        if time.time() - folder.stat().st_mtime > older_than:
             shutil.rmtree(folder, ignore_errors=True)
             swept += 1
     return swept

@@ -55,6 +55,10 @@ WSGI_APPLICATION = "example_project.config.wsgi.application"
 ASGI_APPLICATION = "example_project.config.asgi.application"
 
 DATABASES = {"default": dj_database_url.config(default="postgresql:///rindle")}
+# A process that is frozen in the midst of a transaction must not keep others waiting for ever.
+DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
+    "-c idle_in_transaction_session_timeout=30s -c lock_timeout=10s"
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "/static/"

@@ -10,12 +10,12 @@ import selectors
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from rindle_django import interruption, workspace
 from rindle_django.media import wire
 
 START_SECONDS = 20.0
@@ -53,7 +53,8 @@ class Decoder:
         self.spoilt = False
         self._cpu = 0.0
         self._stderr = b""
-        self._folder = Path(tempfile.mkdtemp(prefix="rindle-decoder-"))
+        # Under a name that is swept with those of other work, should we die right here.
+        self._folder = workspace.make("decoder-")
         self._process = _start(memory_bytes, self._folder)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -74,7 +75,8 @@ class Decoder:
     def ask(self, message: wire.Message, answers: int, seconds: float) -> Iterator[wire.Message]:
         """Send a request and yield so many answers, ``seconds`` being granted for each.
 
-        Raises Died or Garbled. An answer with an ``error`` may be the last.
+        Raises Died, Garbled, or Interrupted when the work has become unwanted meanwhile. An answer
+        with an ``error`` may be the last.
         """
         fresh = self.served == 0
         try:
@@ -143,10 +145,7 @@ class Decoder:
     def _read_exactly(self, length: int, deadline: float) -> bytes:
         received = bytearray()
         while len(received) < length:
-            ready = self._selector.select(max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise self._death(timed_out=True)
-            for key, _ in ready:
+            for key, _ in self._await_output(deadline):
                 if key.fd == self._stdout:
                     chunk = os.read(self._stdout, length - len(received))
                     if not chunk:
@@ -155,6 +154,13 @@ class Decoder:
                 else:
                     self._hear(key.fd)
         return bytes(received)
+
+    def _await_output(self, deadline: float) -> list[tuple[selectors.SelectorKey, int]]:
+        while (left := deadline - time.monotonic()) > 0:
+            if ready := self._selector.select(min(left, interruption.INTERVAL)):
+                return ready
+            interruption.checkpoint()
+        raise self._death(timed_out=True)
 
     def _hear(self, stderr: int) -> None:
         """Keep the end of what it complains of; a full pipe would stop it."""

@@ -75,6 +75,41 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Sighting',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('storage', models.TextField()),
+                ('key', models.TextField(db_collation='C')),
+                ('finding', models.TextField()),
+                ('modified_at', models.DateTimeField(null=True)),
+                ('first_run', models.PositiveBigIntegerField()),
+                ('first_seen_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('last_run', models.PositiveBigIntegerField()),
+                ('last_seen_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+            ],
+            options={
+                'verbose_name': 'sighting',
+                'verbose_name_plural': 'sightings',
+                'constraints': [models.UniqueConstraint(fields=('storage', 'key', 'finding'), name='rindle_sighting_key')],
+            },
+        ),
+        migrations.CreateModel(
+            name='StorageScan',
+            fields=[
+                ('storage', models.TextField(primary_key=True, serialize=False)),
+                ('run', models.PositiveBigIntegerField(default=1)),
+                ('cursor', models.TextField(blank=True, db_collation='C', default='')),
+                ('holder', models.UUIDField()),
+                ('counts', models.JSONField(default=dict)),
+                ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('finished_at', models.DateTimeField(null=True)),
+            ],
+            options={
+                'verbose_name': 'storage scan',
+                'verbose_name_plural': 'storage scans',
+            },
+        ),
+        migrations.CreateModel(
             name='StoredObject',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
@@ -85,13 +120,15 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('purpose', models.TextField()),
                 ('storage', models.TextField()),
-                ('key', models.TextField()),
+                ('key', models.TextField(db_collation='C')),
                 ('content_type', models.TextField(blank=True, default='')),
                 ('byte_size', models.BigIntegerField(null=True)),
+                ('sha256', models.TextField(blank=True, default='')),
                 ('settles_at', models.DateTimeField(null=True)),
                 ('attempts', models.PositiveIntegerField(default=0)),
                 ('wake_at', models.DateTimeField(null=True)),
                 ('gone_at', models.DateTimeField(null=True)),
+                ('confirmation', models.TextField(blank=True, default='')),
                 ('asset', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='objects_ledger', to='rindle.asset')),
             ],
             options={

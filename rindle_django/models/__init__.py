@@ -1,4 +1,4 @@
-"""The rows: assets, variants, sessions, attachments, the ledger of objects, and history."""
+"""The rows: assets, variants, sessions, attachments, the ledger of objects, history, and scans."""
 
 from rindle_django.models.asset import PROMOTE_TRIES, Asset
 from rindle_django.models.attachment import Attachment
@@ -6,6 +6,7 @@ from rindle_django.models.base import Claimable, Key, Row, Stateful
 from rindle_django.models.history import Transition
 from rindle_django.models.object import StoredObject
 from rindle_django.models.proxies import FailedVariant
+from rindle_django.models.scan import Sighting, StorageScan
 from rindle_django.models.session import UploadSession
 from rindle_django.models.variant import PROCESS_TRIES, ProcessingRun, Variant
 
@@ -19,7 +20,9 @@ __all__ = [
     "Key",
     "ProcessingRun",
     "Row",
+    "Sighting",
     "Stateful",
+    "StorageScan",
     "StoredObject",
     "Transition",
     "UploadSession",

@@ -29,13 +29,18 @@ class StoredObject(Stateful):
     )
     purpose = models.TextField()
     storage = models.TextField()
-    key = models.TextField()
+    # By bytes, as storages list them: the two are compared in one pass.
+    key = models.TextField(db_collation="C")
     content_type = models.TextField(blank=True, default="")
     byte_size = models.BigIntegerField(null=True)
+    # Of the bytes that were stored, in hexadecimal; empty for what a client put there.
+    sha256 = models.TextField(blank=True, default="")
     settles_at = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0)
     wake_at = models.DateTimeField(null=True)
+    # The receipt: when the storage confirmed the absence, and in which way.
     gone_at = models.DateTimeField(null=True)
+    confirmation = models.TextField(blank=True, default="")
 
     class Meta:
         verbose_name = _("stored object")

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from rindle_django import events
 from rindle_django.conf import config
-from rindle_django.errors import TransientFailure
+from rindle_django.errors import RequestRefused, TransientFailure
 from rindle_django.models import Asset, Attachment, UploadSession
 from rindle_django.profiles import registered
 from rindle_django.purge import discard, purge
@@ -150,6 +150,8 @@ def _remove(asset: Asset, report: CleanupReport) -> None:
     try:
         discard(asset.pk)
         outcome = purge(asset.pk)
+    except RequestRefused:
+        return  # a purge that ran meanwhile has dropped it: nothing is left, nothing failed
     except Exception:
         logger.exception("Asset %s could not be cleaned up", asset.pk)
         report.storage_errors += 1

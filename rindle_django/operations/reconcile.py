@@ -11,24 +11,27 @@ from datetime import timedelta
 from typing import TypeVar
 
 from django.db import transaction
-from django.db.models import Model, QuerySet
-from django.db.models.functions import Now
+from django.db.models import DurationField, F, Model, QuerySet, Value
+from django.db.models.functions import Greatest, Least, Now
 
 from rindle_django import jobs, ledger, workspace
 from rindle_django.conf import config, database
 from rindle_django.lifecycle import emit_pending
 from rindle_django.models import Asset, StoredObject, Transition, Variant
+from rindle_django.operations.stalled import fail_stalled
 from rindle_django.processing.plan import ring
 from rindle_django.purge import enqueue_purge
 from rindle_django.states import PROMOTABLE_ASSET_STATES
 
 M = TypeVar("M", bound=Model)
 BATCH = 500
+LONGEST_PAUSE = timedelta(hours=1)
 
 
 @dataclass
 class ReconcileReport:
-    """How many rows were rung for, outputs given up, events sent late, and folders swept."""
+    """How many rows were rung for, outputs given up, events sent late, folders swept, and jobs of
+    dead workers marked as failed."""
 
     assets: int = 0
     variants: int = 0
@@ -36,6 +39,7 @@ class ReconcileReport:
     objects: int = 0
     events: int = 0
     folders: int = 0
+    stalled: int = 0
 
 
 def reconcile(limit: int = BATCH) -> ReconcileReport:
@@ -47,19 +51,24 @@ def reconcile(limit: int = BATCH) -> ReconcileReport:
         objects=_ring_objects(limit),
         events=_send_late_events(limit),
         folders=workspace.sweep(older_than=max(3600.0, config().LEASE * 2)),
+        stalled=fail_stalled(limit),
     )
 
 
 def _claim_due(rows: QuerySet[M], limit: int) -> list[M]:
-    """Due rows nobody else is ringing for, put off so that each is rung for once a pause."""
+    """Due rows nobody else is ringing for, put off so that each is rung for once a pause.
+
+    The longer a row has waited, the longer the pause: its job may only be far back in the queue.
+    """
     due = list(
         rows.filter(wake_at__lte=Now())
         .order_by("wake_at")
         .select_for_update(skip_locked=True, of=("self",))[:limit]
     )
-    pause = config().LEASE + config().RECONCILE_GRACE
+    pause = timedelta(seconds=config().LEASE + config().RECONCILE_GRACE)
+    waited = Least(Now() - F("updated_at"), Value(LONGEST_PAUSE), output_field=DurationField())
     rows.model._default_manager.filter(pk__in=[row.pk for row in due]).update(
-        wake_at=Now() + timedelta(seconds=pause)
+        wake_at=Now() + Greatest(Value(pause), waited, output_field=DurationField())
     )
     return due
 
@@ -76,9 +85,9 @@ def _ring_asset(asset: Asset) -> None:
     unwanted = asset.state == "deleted" or asset.purge_requested_at is not None
     promotable = asset.state in PROMOTABLE_ASSET_STATES
     if promotable:
-        jobs.enqueue(jobs.PROMOTE, asset_id=str(asset.pk))
+        jobs.enqueue(jobs.PROMOTE, priority=jobs.AGAIN, asset_id=str(asset.pk))
     if unwanted:
-        enqueue_purge(asset)
+        enqueue_purge(asset, priority=jobs.AGAIN)
     if not promotable and not unwanted:  # attached again since it was to be purged
         Asset.objects.filter(pk=asset.pk).update(wake_at=None)
 
@@ -86,7 +95,7 @@ def _ring_asset(asset: Asset) -> None:
 def _ring_variants(limit: int) -> int:
     with transaction.atomic(using=database()):
         due = _claim_due(Variant.objects.all(), limit)
-        ring(due)
+        ring(due, priority=jobs.AGAIN)
     return len(due)
 
 
@@ -99,8 +108,9 @@ def _doom_abandoned(limit: int) -> int:
 
 
 def _ring_objects(limit: int) -> int:
+    """Objects to be deleted, or deleted once more."""
     with transaction.atomic(using=database()):
-        due = _claim_due(StoredObject.objects.filter(state="doomed"), limit)
+        due = _claim_due(StoredObject.objects.filter(state__in=("doomed", "gone")), limit)
         assets = {str(stored.asset_id) for stored in due}
         arguments = [{"asset_id": asset_id, "profile": ""} for asset_id in sorted(assets)]
         jobs.enqueue_many(jobs.PURGE, arguments)

@@ -41,10 +41,10 @@ def queue(variants: Sequence[Variant], **fields: Any) -> None:
     ring([variant for variant in variants if variant in moved])
 
 
-def ring(variants: Sequence[Variant], *, delay: float = 0.0) -> None:
+def ring(variants: Sequence[Variant], *, delay: float = 0.0, priority: int = 0) -> None:
     """Enqueue the jobs that look at ``variants``."""
     images = [each for each in variants if each.kind in IMAGE_KINDS]
     others = [each for each in variants if each.kind not in IMAGE_KINDS]
     for job, rung in ((jobs.PROCESS, images), (jobs.MEDIA, others)):
         arguments = [{"asset_id": str(v.asset_id), "variant_name": v.name} for v in rung]
-        jobs.enqueue_many(job, arguments, delay=delay)
+        jobs.enqueue_many(job, arguments, delay=delay, priority=priority)

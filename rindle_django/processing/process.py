@@ -11,7 +11,8 @@ from pathlib import Path
 
 from rindle_django import claims, ledger, telemetry
 from rindle_django.errors import ContentRefused, RequestRefused, RindleError
-from rindle_django.lifecycle import locked
+from rindle_django.interruption import Interrupted, attentive
+from rindle_django.lifecycle import locked, persistently
 from rindle_django.media.images import Rendered, render_each
 from rindle_django.media.types import extension_for
 from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant
@@ -51,10 +52,10 @@ def process_variant(asset_id: str, variant_name: str) -> None:
             parent=asset.traceparent,
             attributes={"rindle.profile": asset.profile, "rindle.variants": len(attempts)},
         ),
-        claims.kept_alive([attempt.variant for attempt in attempts]) as writing,
+        claims.kept_alive([attempt.variant for attempt in attempts]) as holding,
     ):
-        writing.extend(attempt.output for attempt in attempts)
-        _make(asset, attempts)
+        holding.writing.extend(attempt.output for attempt in attempts)
+        _make(asset, attempts, holding)
 
 
 def _claim(asset_id: str, variant_name: str) -> tuple[Asset | None, list[Attempt]]:
@@ -85,6 +86,7 @@ def _start(asset: Asset, variant: Variant) -> Attempt | None:
     """Claim one variant and write its output and its run down, all in the claim's transaction."""
     variant.asset = asset
     if claims.exhausted(variant):
+        _close_lost_runs(variant)
         give_up(variant, "worker_lost", "Its workers died over it.")
         return None
     try:
@@ -126,24 +128,26 @@ def _run_of(variant: Variant) -> ProcessingRun:
     )
 
 
-def _make(asset: Asset, attempts: Sequence[Attempt]) -> None:
+def _make(asset: Asset, attempts: Sequence[Attempt], holding: claims.Holding) -> None:
     """Each output is published as soon as it is rendered, small ones first."""
     left = dict(enumerate(attempts))
     with workspace() as folder:
         try:
             source = _fetch(asset, folder)
             for number, result in _render(asset, source, attempts, folder):
-                _finish(asset, left.pop(number), result)
+                _finish(asset, left.pop(number), result, holding)
         except Exception as error:
             for attempt in left.values():
-                retry_or_fail(attempt.variant, attempt.output, attempt.run, error)
+                _give_back(attempt, error)
 
 
 def _fetch(asset: Asset, folder: Path) -> Path:
     """The verified original, and proof that it still is: its hash is compared on every read."""
     assert asset.original is not None
     path, digest = folder / "source", hashlib.sha256()
-    adapter_for(asset.original.storage).download(asset.original.key, path, on_chunk=digest.update)
+    adapter_for(asset.original.storage).download(
+        asset.original.key, path, on_chunk=attentive(digest.update)
+    )
     if digest.hexdigest() != asset.sha256:
         raise ContentRefused("checksum_mismatch")
     return path
@@ -162,20 +166,36 @@ def _render(
     )
 
 
-def _finish(asset: Asset, attempt: Attempt, result: Rendered | RindleError) -> None:
+def _finish(
+    asset: Asset, attempt: Attempt, result: Rendered | RindleError, holding: claims.Holding
+) -> None:
     published = False
     try:
         if isinstance(result, RindleError):
             raise result
-        assert attempt.target is not None
-        adapter_for(attempt.output.storage).put_file(
-            attempt.output.key,
-            attempt.target,
-            content_type=result.content_type,
-            cache_control=profile_of_row(asset.profile).delivery.cache_control,
-        )
-        published = publish(attempt.variant, attempt.output, attempt.run, result)
+        if not holding.holds(attempt.variant):
+            raise Interrupted
+        published = _store_and_publish(asset, attempt, result)
     except Exception as error:
-        retry_or_fail(attempt.variant, attempt.output, attempt.run, error)
+        _give_back(attempt, error)
     if not published:
-        take_back(attempt.output)
+        persistently(lambda: take_back(attempt.output))
+
+
+def _store_and_publish(asset: Asset, attempt: Attempt, rendered: Rendered) -> bool:
+    assert attempt.target is not None
+    with attempt.target.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    adapter_for(attempt.output.storage).put_file(
+        attempt.output.key,
+        attempt.target,
+        content_type=rendered.content_type,
+        cache_control=profile_of_row(asset.profile).delivery.cache_control,
+    )
+    return persistently(
+        lambda: publish(attempt.variant, attempt.output, attempt.run, rendered, sha256)
+    )
+
+
+def _give_back(attempt: Attempt, error: Exception) -> None:
+    persistently(lambda: retry_or_fail(attempt.variant, attempt.output, attempt.run, error))

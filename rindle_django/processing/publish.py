@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 
 from rindle_django import claims, jobs, ledger
 from rindle_django.errors import Kind, RequestRefused, classify, reason_code, reason_text
+from rindle_django.interruption import Interrupted
 from rindle_django.lifecycle import locked, transition, transition_all
 from rindle_django.media.images import Rendered
 from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant
@@ -16,7 +17,9 @@ from rindle_django.purge import enqueue_purge
 from rindle_django.states import ACTIVE_VARIANT_STATES, VERIFIED_ASSET_STATES
 
 
-def publish(variant: Variant, output: StoredObject, run: ProcessingRun, rendered: Rendered) -> bool:
+def publish(
+    variant: Variant, output: StoredObject, run: ProcessingRun, rendered: Rendered, sha256: str
+) -> bool:
     """Make ``output`` what is served; False if this attempt was overtaken (W1.8, W1.9).
 
     The object is in storage. One transaction decides under the asset's lock: only the holder of
@@ -24,11 +27,16 @@ def publish(variant: Variant, output: StoredObject, run: ProcessingRun, rendered
     afterwards is doomed in the same breath.
     """
     with locked(variant.asset_id) as asset:
-        served_before = variant.object
+        served = StoredObject.objects.filter(published_as=variant).first()
+        if served == output:
+            return True  # an earlier try was committed, and only its answer was lost
         won = (
             asset.state in VERIFIED_ASSET_STATES
             and ledger.confirm(
-                output, byte_size=rendered.byte_size, content_type=rendered.content_type
+                output,
+                byte_size=rendered.byte_size,
+                content_type=rendered.content_type,
+                sha256=sha256,
             )
             and transition(
                 variant,
@@ -50,7 +58,7 @@ def publish(variant: Variant, output: StoredObject, run: ProcessingRun, rendered
         )
         if not won:
             cancel_all(asset)
-        loser = served_before if won else output
+        loser = served if won else output
         _close(run, "succeeded" if won else "superseded")
         if loser is not None:
             ledger.doom([loser], settled=True)
@@ -68,22 +76,21 @@ def retry_or_fail(
     code, text = reason_code(error), reason_text(error)
     try:
         with locked(variant.asset_id) as asset:
-            # After a storage error the write may still be on its way; after a verdict it is not.
-            ledger.doom([output], settled=permanent)
-            if permanent or claims.exhausted(variant):
-                _close(run, "failed", code, text)
-                _fail(variant, code, text)
-            else:
-                _close(run, "retried", code, text)
-                _retry(variant, code, text)
-            enqueue_purge(asset, delay=0.0 if permanent else claims.writing_time())
+            # After a storage error the write may still be on its way; before it, it is not.
+            settled = permanent or isinstance(error, Interrupted)
+            ledger.doom([output], settled=settled)
+            spent = permanent or claims.exhausted(variant)
+            held = _fail(variant, code, text) if spent else _retry(variant, code, text)
+            outcome = "failed" if spent else "retried"
+            _close(run, outcome if held else "superseded", code, text)
+            enqueue_purge(asset, delay=0.0 if settled else claims.writing_time())
             settle_asset(asset)
     except RequestRefused:
         return  # the asset was purged meanwhile, and its ledger with it
 
 
-def _fail(variant: Variant, code: str, text: str) -> None:
-    transition(
+def _fail(variant: Variant, code: str, text: str) -> bool:
+    return transition(
         variant,
         "failed",
         # Not from queued: a requeue does not take the row over, so the fence alone would let an
@@ -96,9 +103,9 @@ def _fail(variant: Variant, code: str, text: str) -> None:
     )
 
 
-def _retry(variant: Variant, code: str, text: str) -> None:
+def _retry(variant: Variant, code: str, text: str) -> bool:
     delay = jobs.backoff(variant.attempts)
-    if transition(
+    held = transition(
         variant,
         "queued",
         only_from={"processing"},
@@ -106,8 +113,10 @@ def _retry(variant: Variant, code: str, text: str) -> None:
         reason_code=code,
         reason=text,
         **claims.due_in(delay),
-    ):
+    )
+    if held:
         ring([variant], delay=delay)
+    return held
 
 
 def give_up(variant: Variant, code: str, text: str) -> None:

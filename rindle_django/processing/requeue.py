@@ -6,8 +6,9 @@ from collections.abc import Collection
 
 from rindle_django.errors import RequestRefused
 from rindle_django.lifecycle import locked
-from rindle_django.models import PROCESS_TRIES, Key, Variant
+from rindle_django.models import PROCESS_TRIES, Key
 from rindle_django.processing.aggregate import settle_asset
+from rindle_django.processing.choice import choose
 from rindle_django.processing.plan import queue
 from rindle_django.states import REQUEUEABLE_VARIANT_STATES, VERIFIED_ASSET_STATES
 
@@ -29,22 +30,7 @@ def requeue_variants(
     with locked(asset_id) as asset:
         if asset.state not in VERIFIED_ASSET_STATES:
             raise RequestRefused("not_deliverable", state=asset.state)
-        variants = list(Variant.objects.filter(asset=asset).order_by("name"))
-        chosen = _choose(variants, names, asset.profile)
-        for variant in chosen:
-            variant.asset = asset
+        chosen = choose(asset, names, REQUEUEABLE_VARIANT_STATES, refusal="variant_not_requeueable")
         queue(chosen, attempts=0, max_attempts=tries, reason_code="", reason="")
         settle_asset(asset)
         return [variant.name for variant in chosen]
-
-
-def _choose(variants: list[Variant], names: Collection[str] | None, profile: str) -> list[Variant]:
-    if names is None:
-        return [each for each in variants if each.state in REQUEUEABLE_VARIANT_STATES]
-    by_name = {each.name: each for each in variants}
-    for name in names:
-        if name not in by_name:
-            raise RequestRefused("unknown_variant", profile=profile, variant=name)
-        if by_name[name].state not in REQUEUEABLE_VARIANT_STATES:
-            raise RequestRefused("variant_not_requeueable", state=by_name[name].state)
-    return [by_name[name] for name in sorted(set(names))]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rindle_django.errors import ContentRefused, RindleError, TransientFailure
+from rindle_django.interruption import attentive
 from rindle_django.media.images import ImageHeader, probe_image
 from rindle_django.media.sniff import sniff
 from rindle_django.media.types import MEDIA_TYPES, extension_agrees
@@ -56,7 +57,7 @@ def inspect(
     path = folder / "original"
     digest = hashlib.sha256()
     size = adapter_for(frozen.storage).download(
-        frozen.key, path, on_chunk=digest.update, limit=profile.max_bytes
+        frozen.key, path, on_chunk=attentive(digest.update), limit=profile.max_bytes
     )
     _check_size(profile, session, size)
     if session.sha256 and digest.hexdigest() != session.sha256:

@@ -13,7 +13,8 @@ from rindle_django.errors import (
     reason_code,
     reason_text,
 )
-from rindle_django.lifecycle import locked, transition
+from rindle_django.interruption import checkpoint
+from rindle_django.lifecycle import locked, persistently, transition
 from rindle_django.media.types import extension_for
 from rindle_django.models import Asset, StoredObject, UploadSession
 from rindle_django.processing.plan import plan_variants
@@ -40,8 +41,8 @@ def promote(asset_id: str) -> None:
         attributes={"rindle.profile": asset.profile, "rindle.attempt": asset.attempts},
     ):
         try:
-            with claims.kept_alive([asset]) as writing:
-                _promote(asset, writing)
+            with claims.kept_alive([asset]) as holding:
+                _promote(asset, holding)
         except Exception as error:
             _settle(asset, error)
 
@@ -72,19 +73,20 @@ def _begin_new_round_locked(asset: Asset) -> bool:
     return True
 
 
-def _promote(asset: Asset, writing: list[StoredObject]) -> None:
+def _promote(asset: Asset, holding: claims.Holding) -> None:
     profile = profile_of_row(asset.profile)
     session = UploadSession.objects.select_related("staging").get(asset=asset, state="completed")
     mime = look_before(profile, session)
     frozen = _expect(asset, mime)
-    writing.append(frozen)
+    holding.writing.append(frozen)
     published = False
     try:
         findings = _freeze_and_inspect(profile, session, frozen, mime)
-        published = _publish(asset, frozen, findings, profile)
+        checkpoint()
+        published = persistently(lambda: _publish(asset, frozen, findings, profile))
     finally:
         if not published:
-            take_back(frozen)
+            persistently(lambda: take_back(frozen))
 
 
 def _freeze_and_inspect(
@@ -136,8 +138,13 @@ def _publish(
     """
     header = findings.header
     with locked(asset.pk) as current:
+        if current.original_id == frozen.pk:
+            return True  # an earlier try was committed, and only its answer was lost
         confirmed = ledger.confirm(
-            frozen, byte_size=findings.byte_size, content_type=findings.content_type
+            frozen,
+            byte_size=findings.byte_size,
+            content_type=findings.content_type,
+            sha256=findings.sha256,
         )
         published = confirmed and transition(
             current,
@@ -170,6 +177,12 @@ def _publish(
 
 def _settle(asset: Asset, error: Exception) -> None:
     """Decide what a failed attempt means. Configuration faults wait like outages, but say so."""
+    persistently(lambda: _settle_locked(asset, error))
+    if isinstance(error, Misconfigured):
+        raise error
+
+
+def _settle_locked(asset: Asset, error: Exception) -> None:
     try:
         with locked(asset.pk) as current:
             if classify(error) is not Kind.CONTENT:
@@ -178,8 +191,6 @@ def _settle(asset: Asset, error: Exception) -> None:
                 _quarantine_locked(current, reason_code(error), reason_text(error))
     except RequestRefused:
         return  # the asset was purged meanwhile
-    if isinstance(error, Misconfigured):
-        raise error
 
 
 def _quarantine_locked(asset: Asset, code: str, text: str) -> None:

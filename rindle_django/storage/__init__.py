@@ -14,12 +14,15 @@ from rindle_django.storage.base import (
     refuse_inside_transaction,
 )
 from rindle_django.storage.disposition import content_disposition
+from rindle_django.storage.listing import PREFIXES, Listed
 from rindle_django.storage.registry import adapter_for, register_adapter
 
 __all__ = [
+    "PREFIXES",
     "Adapter",
     "Capabilities",
     "Deletion",
+    "Listed",
     "ObjectStat",
     "SignedRequest",
     "SignedURL",

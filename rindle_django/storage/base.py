@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
+from inspect import isgeneratorfunction
 from pathlib import Path
 from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ from django.core.files.storage import Storage
 from django.db import connections
 
 from rindle_django.errors import Misconfigured
+from rindle_django.storage import deadlines
+from rindle_django.storage.listing import Listed
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -80,9 +83,14 @@ class SignedRequest:
 
 @dataclass(frozen=True)
 class Deletion:
-    """``failed`` maps a key to the reason code for which its absence is not certain."""
+    """``confirmed`` maps a key to how its absence is known, ``failed`` to the reason code for which
+    it is not certain.
 
-    confirmed: frozenset[str] = frozenset()
+    Known by: "unlinked" (no such file, and its folder is durable), "head_404" (the storage said
+    so), "versions_clean" (no version and no delete marker is listed).
+    """
+
+    confirmed: Mapping[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -118,18 +126,36 @@ def refuse_inside_transaction(operation: str) -> None:
 def outside_transactions(
     method: Callable[Concatenate[Any, P], T],
 ) -> Callable[Concatenate[Any, P], T]:
-    """Make a storage call refuse to run inside a database transaction.
+    """Make a storage call refuse to run inside a database transaction, and give it a deadline.
 
     A slow storage would hold row locks for as long as it likes, and a rollback could not undo
-    what was written.
+    what was written. A generator is held to it when it is called and again at every step; it has
+    no deadline, as nobody knows how much there is to list.
     """
+    stepwise = isgeneratorfunction(method)
 
     @wraps(method)
-    def guarded(adapter: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def guarded(adapter: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         refuse_inside_transaction(method.__name__)
-        return method(adapter, *args, **kwargs)
+        if stepwise:
+            return _guarded_steps(method.__name__, method(adapter, *args, **kwargs))  # type: ignore[arg-type]
+        with deadlines.within(adapter.alias, method.__name__):
+            return method(adapter, *args, **kwargs)
 
     return guarded
+
+
+def _guarded_steps(operation: str, steps: Generator[T]) -> Iterator[T]:
+    try:
+        while True:
+            refuse_inside_transaction(operation)
+            try:
+                step = next(steps)
+            except StopIteration:
+                return
+            yield step
+    finally:
+        steps.close()
 
 
 class Adapter(ABC):
@@ -143,7 +169,7 @@ class Adapter(ABC):
     name: ClassVar[str]
     TOUCHES_STORAGE: ClassVar[frozenset[str]] = frozenset(
         {"stat", "read_range", "download", "put_file", "put_stream", "copy", "delete"}
-        | {"sweep_temp", "probe_capabilities"}
+        | {"list_objects", "sweep_temp", "probe_capabilities"}
     )
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -235,6 +261,15 @@ class Adapter(ABC):
     @abstractmethod
     def delete(self, keys: Sequence[str]) -> Deletion:
         """Delete objects, with all their versions, and confirm for each that it is absent."""
+
+    @abstractmethod
+    def list_objects(self, after: str = "") -> Iterator[Listed]:
+        """Everything under our prefixes whose key is beyond ``after``, by ascending bytes of the
+        key: old versions, delete markers and unfinished uploads too, whoever wrote them.
+
+        Takes no more memory for more objects, and is no snapshot: what comes or goes meanwhile
+        may be seen or not. An error says nothing about the keys that were not reached.
+        """
 
     @abstractmethod
     def sign_put(

@@ -5,7 +5,7 @@ lead to our own views, by the tokens of ``tokens``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -13,7 +13,7 @@ from django.core.files.storage import FileSystemStorage, Storage
 from django.urls import NoReverseMatch, reverse
 
 from rindle_django.errors import ContentRefused, Misconfigured, RindleError
-from rindle_django.storage import tokens
+from rindle_django.storage import deadlines, tokens
 from rindle_django.storage.base import (
     CHUNK,
     Adapter,
@@ -25,6 +25,7 @@ from rindle_django.storage.base import (
     checked_key,
 )
 from rindle_django.storage.folder import Folder
+from rindle_django.storage.listing import Listed
 from rindle_django.storage.received import checked, kept
 
 
@@ -90,6 +91,7 @@ class FileSystemAdapter(Adapter):
             size = os.fstat(stream.fileno()).st_size
             if limit is not None and size > limit:
                 raise ContentRefused("bytes_exceeded", size=size, limit=limit)
+            deadlines.begin(size=size)
             with kept(path) as target:
                 for chunk in self.folder.chunks(stream, "download"):
                     target.write(chunk)
@@ -97,6 +99,9 @@ class FileSystemAdapter(Adapter):
                         on_chunk(chunk)
                 self.folder.require_length("download", target.tell(), size)
         return size
+
+    def list_objects(self, after: str = "") -> Iterator[Listed]:
+        yield from self.folder.listed(after, "list_objects")
 
     # --- writing: a file has no headers to be stored with it -----------------------------------
 
@@ -109,7 +114,9 @@ class FileSystemAdapter(Adapter):
         cache_control: str = "",  # noqa: ARG002
     ) -> ObjectStat:
         with path.open("rb") as stream:
-            return self.folder.write(key, iter(lambda: stream.read(CHUNK), b""), "put_file")
+            deadlines.begin(size=os.fstat(stream.fileno()).st_size)
+            timed = deadlines.Timed(stream)
+            return self.folder.write(key, iter(lambda: timed.read(CHUNK), b""), "put_file")
 
     def put_stream(
         self,
@@ -141,7 +148,7 @@ class FileSystemAdapter(Adapter):
                 self.folder.remove(key, "delete")
             except RindleError as error:
                 failed[key] = error.code
-        return Deletion(frozenset(keys) - failed.keys(), failed)
+        return Deletion({key: "unlinked" for key in keys if key not in failed}, failed)
 
     def sweep_temp(self, older_than_seconds: float) -> int:
         return self.folder.sweep(older_than_seconds, "sweep_temp")

@@ -7,6 +7,7 @@ next try lands under another name; of it only location and permissions are used.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import stat as file_modes
@@ -20,13 +21,23 @@ from uuid import uuid4
 from django.core.files.storage import FileSystemStorage
 
 from rindle_django.errors import Misconfigured, RequestRefused, TransientFailure
+from rindle_django.storage import deadlines
 from rindle_django.storage.base import CHUNK, ObjectStat, checked_key
+from rindle_django.storage.listing import Listed
+from rindle_django.storage.walk import Walk
 
 TEMP_FOLDER = ".rindle-tmp"
-TEMP_NAME = re.compile(r"rindle-[0-9a-f]{32}\.part")
+TEMP_NAME = re.compile(r"rindle-[0-9a-f]{32}\.(part|name)")
 
-# Errors of link() which say that this pair of names cannot share a file, not that something broke.
-CANNOT_LINK = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOTSUP, errno.ENOSYS})
+# Who holds a reservation is about to rename a file: no longer than this is it waited for.
+RESERVATION_TRIES, RESERVATION_PAUSE = 100, 0.01
+
+# Errors which say that a file system does not know such a thing, not that something broke.
+UNKNOWN_HERE = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS})
+# Of link(): that this pair of names cannot share a file.
+CANNOT_LINK = UNKNOWN_HERE | {errno.EXDEV, errno.EMLINK}
+# Of fsync() on a folder: some mounts of other systems' disks have no such operation.
+CANNOT_SYNC = UNKNOWN_HERE - {errno.EPERM} | {errno.EINVAL}
 NOT_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -78,19 +89,31 @@ class Folder:
 
     def chunks(self, stream: BinaryIO, operation: str) -> Iterator[bytes]:
         while True:
+            deadlines.check()
             with self.translated(operation):
                 chunk = stream.read(CHUNK)
             if not chunk:
                 return
             yield chunk
 
+    def listed(self, after: str, operation: str) -> Iterator[Listed]:
+        self._require_root(operation)
+        with self.translated(operation):
+            walk = iter(Walk(self.root, after))
+        while True:
+            try:
+                with self.translated(operation):
+                    found = next(walk, None)
+            except RequestRefused as refusal:  # its folder went meanwhile
+                raise self._unavailable(operation, refusal.code) from refusal
+            if found is None:
+                return
+            yield found
+
     # --- writing -------------------------------------------------------------------------------
 
     def write(self, key: str, chunks: Iterable[bytes], operation: str) -> ObjectStat:
-        """Make the file whole and durable under a name that nobody reads, then give it its own.
-
-        link() refuses a name that is taken: one of many writers wins, and its file stays (S4).
-        """
+        """Make the file whole and durable under a name that nobody reads, then give it its own."""
         path = self.path_of(key)
         with self.translated(operation):
             self._make(path.parent)
@@ -99,12 +122,48 @@ class Folder:
         try:
             written = self._fill(temporary, chunks, operation)
             with self.translated(operation):
-                os.link(temporary, path, follow_symlinks=False)
+                self._name(temporary, path, operation)
                 stored = self._settle(path)
         finally:
             temporary.unlink(missing_ok=True)
         self.require_length(operation, stored.size, written)
         return stored
+
+    def _name(self, temporary: Path, path: Path, operation: str) -> None:
+        """link() refuses a name that is taken: one of many writers wins, its file stays (S4)."""
+        try:
+            os.link(temporary, path, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in CANNOT_LINK:
+                raise
+            with self._reserved(path, operation):
+                if os.path.lexists(path):
+                    raise RequestRefused("object_exists") from None
+                temporary.replace(path)
+
+    @contextmanager
+    def _reserved(self, path: Path, operation: str) -> Iterator[None]:
+        """Keep all others from the name: for file systems without hard links.
+
+        Reserved not under the name itself but beside it, so that nobody ever reads an empty file
+        there. Who is killed in between leaves a reservation, which is swept like a part.
+        """
+        digest = hashlib.blake2b(os.fsencode(path), digest_size=16).hexdigest()
+        reservation = self.temp / f"rindle-{digest}.name"
+        for _ in range(RESERVATION_TRIES):
+            try:
+                os.close(os.open(reservation, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+                break
+            except FileExistsError:
+                if os.path.lexists(path):
+                    raise
+                time.sleep(RESERVATION_PAUSE)
+        else:
+            raise self._unavailable(operation, "another write of it is under way")
+        try:
+            yield
+        finally:
+            reservation.unlink(missing_ok=True)
 
     def _fill(self, temporary: Path, chunks: Iterable[bytes], operation: str) -> int:
         """Errors of ``chunks`` pass as they are: they are the sender's, not the storage's."""
@@ -116,8 +175,9 @@ class Folder:
                 with self.translated(operation):
                     written += _write_all(stream.fileno(), chunk)
             with self.translated(operation):
-                if self.storage.file_permissions_mode is not None:
-                    os.fchmod(descriptor, self.storage.file_permissions_mode)
+                with where_known():
+                    if self.storage.file_permissions_mode is not None:
+                        os.fchmod(descriptor, self.storage.file_permissions_mode)
                 os.fsync(descriptor)
         return written
 
@@ -135,17 +195,22 @@ class Folder:
             except OSError as error:
                 if error.errno not in CANNOT_LINK:
                     raise
+                deadlines.begin(size=os.fstat(stream.fileno()).st_size)
                 return self.write(target, self.chunks(stream, operation), operation)
             return self._settle(path)
 
     def remove(self, key: str, operation: str) -> None:
-        """Unlink one file and make sure that it is gone. Other names of it stay."""
-        if self.stat(key, operation) is None:
-            return
+        """Unlink one file and make sure that it is gone. Other names of it stay.
+
+        The folder is made durable also where there is no file: whoever unlinked it may have been
+        killed before that, and a loss of power would bring it back.
+        """
+        path = self.path_of(key)
         with self.translated(operation):
-            path = self.path_of(key)
-            path.unlink(missing_ok=True)
-            sync_folder(path.parent)
+            if self.stat(key, operation) is not None:
+                path.unlink(missing_ok=True)
+            if path.parent.is_dir():
+                sync_folder(path.parent)
         if self.stat(key, operation) is not None:
             raise self._unavailable(operation, "the file is still there")
 
@@ -165,8 +230,9 @@ class Folder:
         if folder != self.root:
             self._make(folder.parent)
         folder.mkdir(parents=folder == self.root, exist_ok=True)
-        if self.storage.directory_permissions_mode is not None:
-            folder.chmod(self.storage.directory_permissions_mode)
+        with where_known():
+            if self.storage.directory_permissions_mode is not None:
+                folder.chmod(self.storage.directory_permissions_mode)
         sync_folder(folder.parent)
 
     def _settle(self, path: Path) -> ObjectStat:
@@ -203,11 +269,24 @@ class Folder:
         )
 
 
+@contextmanager
+def where_known() -> Iterator[None]:
+    """Permissions of a file of our own: a file system without any leaves them to its mount."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in UNKNOWN_HERE:
+            raise
+
+
 def sync_folder(folder: Path) -> None:
     """Make a new or removed name survive a loss of power: syncing the file does not."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in CANNOT_SYNC:
+            raise
     finally:
         os.close(descriptor)
 

@@ -25,6 +25,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from rindle_django.errors import RequestRefused
 from rindle_django.models import StoredObject, UploadSession
 from rindle_django.profiles import profile_of_row
+from rindle_django.purge import take_back
 from rindle_django.states import OPEN_SESSION_STATES, VERIFIED_ASSET_STATES
 from rindle_django.storage import adapter_for
 from rindle_django.storage.filesystem import FileSystemAdapter
@@ -58,6 +59,8 @@ def put(request: HttpRequest, token: str) -> HttpResponse:
         limit=limit,
         sha256=grant.sha256,
     )
+    # The same file may have been sent twice, and all be over by the time the slower one arrives.
+    take_back(session.staging)
     return HttpResponse(status=201)
 
 
@@ -74,9 +77,11 @@ def _check_request(request: HttpRequest, grant: PutGrant) -> None:
 
 
 def _open_session(grant: PutGrant) -> UploadSession:
-    session = UploadSession.objects.filter(
-        staging__storage=grant.alias, staging__key=grant.key
-    ).first()
+    session = (
+        UploadSession.objects.select_related("staging")
+        .filter(staging__storage=grant.alias, staging__key=grant.key)
+        .first()
+    )
     if session is None:
         raise RequestRefused("session_not_found")
     if session.state not in OPEN_SESSION_STATES:

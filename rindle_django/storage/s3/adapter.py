@@ -7,16 +7,19 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self, cast
+from uuid import uuid4
 
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 from django.core.files.storage import Storage
+from urllib3 import HTTPResponse
 
 from rindle_django.conf import config
 from rindle_django.errors import ContentRefused, Misconfigured, RequestRefused
+from rindle_django.storage import deadlines
 from rindle_django.storage.base import (
     CHUNK,
     Adapter,
@@ -26,8 +29,9 @@ from rindle_django.storage.base import (
     SignedRequest,
     SignedURL,
 )
+from rindle_django.storage.listing import Listed
 from rindle_django.storage.received import checked, kept
-from rindle_django.storage.s3 import deletion, transfer
+from rindle_django.storage.s3 import deletion, listing, transfer
 from rindle_django.storage.s3.bucket import Bucket
 from rindle_django.storage.s3.cors import ENCRYPTION_HEADERS
 from rindle_django.storage.s3.errors import code_of, translated, unavailable
@@ -48,6 +52,7 @@ class S3Adapter(Adapter):
 
     name = "s3"
     sizes = transfer.Sizes()
+    page_size = 1000  # of a listing; S3 gives no more
 
     def __init__(
         self, alias: str, storage: S3Storage, *, public_endpoint: str | None = None
@@ -102,9 +107,13 @@ class S3Adapter(Adapter):
                 if code_of(error) in {"InvalidRange", "416"}:  # it begins behind the end
                     return b""
                 raise
-            with answer["Body"] as body:
-                found: bytes = body.read(length)
-                return found
+            expected = min(length, answer["ContentLength"])
+            deadlines.begin(size=expected)
+            with closing(answer["Body"]):
+                found = b"".join(_pieces(answer["Body"]))
+        # What ends early must not be taken for a short object: its type is told from this.
+        self._require_length("read_range", len(found), expected)
+        return found
 
     def download(
         self,
@@ -116,7 +125,8 @@ class S3Adapter(Adapter):
         with self._translated("download"):
             answer = self._get(key)
         size = answer["ContentLength"]
-        with answer["Body"] as body:
+        deadlines.begin(size=size)
+        with closing(answer["Body"]) as body:
             if limit is not None and size > limit:
                 raise ContentRefused("bytes_exceeded", size=size, limit=limit)
             with kept(path) as target:
@@ -132,12 +142,16 @@ class S3Adapter(Adapter):
         return self.bucket.client.get_object(Bucket=self.bucket.name, Key=name, **options)
 
     def _chunks(self, body: StreamingBody, operation: str) -> Iterator[bytes]:
+        pieces = _pieces(body)
         while True:
             with self._translated(operation):
-                chunk = body.read(CHUNK)
-            if not chunk:
+                piece = next(pieces, None)
+            if piece is None:
                 return
-            yield chunk
+            yield piece
+
+    def list_objects(self, after: str = "") -> Iterator[Listed]:
+        yield from listing.list_objects(self.bucket, after, self.page_size)
 
     # --- writing -------------------------------------------------------------------------------
 
@@ -168,6 +182,7 @@ class S3Adapter(Adapter):
         self, key: str, stream: IO[bytes], operation: str, content_type: str, cache_control: str
     ) -> ObjectStat:
         size = stream.seek(0, os.SEEK_END)
+        deadlines.begin(size=size)
         with translated(self.alias, operation, create_only=True):
             transfer.put(
                 self.bucket,
@@ -177,6 +192,7 @@ class S3Adapter(Adapter):
                 self.sizes,
                 content_type=content_type,
                 cache_control=cache_control,
+                mark=uuid4().hex,
             )
         return self._confirm(operation, key, size)
 
@@ -186,6 +202,7 @@ class S3Adapter(Adapter):
         found = self.stat(source)
         if found is None:
             raise RequestRefused("object_missing")
+        deadlines.begin(size=found.size)
         with self._translated("copy"):
             transfer.copy(
                 self.bucket,
@@ -294,3 +311,12 @@ class S3Adapter(Adapter):
 
     def _translated(self, operation: str) -> AbstractContextManager[None]:
         return translated(self.alias, operation)
+
+
+def _pieces(body: StreamingBody) -> Iterator[bytes]:
+    """Whatever has arrived, piece by piece: a server that dribbles is not waited for until a
+    whole chunk is full (row 13)."""
+    stream = cast("HTTPResponse", body.__enter__())  # botocore's one public way to the stream
+    while piece := stream.read1(CHUNK):
+        deadlines.check()
+        yield piece

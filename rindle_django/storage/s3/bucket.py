@@ -10,6 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from rindle_django.errors import Misconfigured
+from rindle_django.storage import deadlines
 from rindle_django.storage.base import checked_key
 from rindle_django.storage.s3.errors import MEANS_ABSENT, code_of
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 3
 READ_SECONDS = 20  # botocore waits 60 s, three times over: threads pile up and leases run out
 TRIES = 3
+MARK = "rindle-write"  # a name among an object's metadata
 
 
 class Bucket:
@@ -45,7 +47,7 @@ class Bucket:
             return known
         with self._lock:  # a session may not make two clients at once
             if endpoint not in self._clients:
-                self._clients[endpoint] = self._session.client(
+                client = self._session.client(
                     "s3",
                     region_name=self.storage.region_name,
                     use_ssl=self.storage.use_ssl,
@@ -53,6 +55,9 @@ class Bucket:
                     verify=self.storage.verify,
                     config=self._config(),
                 )
+                # Each request of an operation and each new try of it, before it is sent.
+                client.meta.events.register("before-send.s3", _check_deadline)
+                self._clients[endpoint] = client
             return self._clients[endpoint]
 
     def credentials(self) -> ReadOnlyCredentials:
@@ -77,8 +82,16 @@ class Bucket:
             raise
         return True
 
+    def holds_marked(self, name: str, mark: str) -> bool:
+        """Whether the object was written with this ``mark``. False also where that is not told."""
+        try:
+            found = self.client.head_object(Bucket=self.name, Key=name)
+        except ClientError:
+            return False
+        return found["Metadata"].get(MARK) == mark
+
     def parameters(
-        self, operation: str, name: str, content_type: str, cache_control: str
+        self, operation: str, name: str, content_type: str, cache_control: str, mark: str = ""
     ) -> dict[str, Any]:
         """The storage's own parameters, as far as ``operation`` takes them, and our headers."""
         shape = self.client.meta.service_model.operation_model(operation).input_shape
@@ -87,6 +100,8 @@ class Bucket:
         taken = {key: value for key, value in own.items() if value and key in shape.members}
         if cache_control:
             taken["CacheControl"] = cache_control
+        if mark:
+            taken["Metadata"] = {**taken.get("Metadata", {}), MARK: mark}
         return {**taken, "ContentType": content_type}
 
     @cached_property
@@ -112,3 +127,7 @@ class Bucket:
                 s3=s3_options,
             )
         )
+
+
+def _check_deadline(**_: object) -> None:
+    deadlines.check()

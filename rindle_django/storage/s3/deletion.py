@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import ClientError
 
 from rindle_django.errors import RindleError
+from rindle_django.storage import deadlines
 from rindle_django.storage.base import Deletion
 from rindle_django.storage.s3.bucket import Bucket
 from rindle_django.storage.s3.errors import DENIED, MEANS_ABSENT, UNSUPPORTED, code_of, translated
@@ -26,6 +27,7 @@ MAX_KEYS = 1000  # of one DeleteObjects
 def delete(bucket: Bucket, keys: Sequence[str]) -> Deletion:
     """Delete objects, all their versions and delete markers, and uploads that were cut short."""
     names: dict[str, str] = {}
+    confirmed: dict[str, str] = {}
     failed: dict[str, str] = {}
     for key in keys:
         try:
@@ -33,8 +35,11 @@ def delete(bucket: Bucket, keys: Sequence[str]) -> Deletion:
         except RindleError as error:
             failed[key] = error.code
     for batch in _batches(list(names), MAX_KEYS):
-        failed |= {names[name]: reason for name, reason in _delete_batch(bucket, batch).items()}
-    return Deletion(frozenset(keys) - failed.keys(), failed)
+        deadlines.begin(keys=len(batch))
+        outcome = _delete_batch(bucket, batch)
+        confirmed |= {names[name]: how for name, how in outcome.confirmed.items()}
+        failed |= {names[name]: reason for name, reason in outcome.failed.items()}
+    return Deletion(confirmed, failed)
 
 
 def keeps_versions(bucket: Bucket) -> bool:
@@ -49,20 +54,23 @@ def keeps_versions(bucket: Bucket) -> bool:
     return "Status" in answer
 
 
-def _delete_batch(bucket: Bucket, names: Sequence[str]) -> dict[str, str]:
-    """The names whose absence is not certain, with the reason."""
+def _delete_batch(bucket: Bucket, names: Sequence[str]) -> Deletion:
+    """The outcome by names in the bucket."""
     try:
         with translated(bucket.alias, "delete"):
             _abort_uploads(bucket, frozenset(names))
             if keeps_versions(bucket):
                 failed = _remove(bucket, list(_versions(bucket, names)))
                 left = {found["Key"] for found in _versions(bucket, names)}
+                how = "versions_clean"
             else:
                 failed = _remove(bucket, [{"Key": name} for name in names])
                 left = _still_there(bucket, names)
+                how = "head_404"
     except RindleError as error:
-        return dict.fromkeys(names, error.code)
-    return dict.fromkeys(left, "still_there") | failed
+        return Deletion(failed=dict.fromkeys(names, error.code))
+    failed = dict.fromkeys(left, "still_there") | failed
+    return Deletion({name: how for name in names if name not in failed}, failed)
 
 
 def _remove(bucket: Bucket, targets: Sequence[ObjectIdentifierTypeDef]) -> dict[str, str]:
@@ -80,13 +88,22 @@ def _remove(bucket: Bucket, targets: Sequence[ObjectIdentifierTypeDef]) -> dict[
 
 
 def _versions(bucket: Bucket, names: Sequence[str]) -> Iterator[ObjectIdentifierTypeDef]:
-    """Every version and delete marker of exactly these names."""
+    """Every version and delete marker of exactly these names.
+
+    Asked for by the folder, which holds the objects of one asset alone, not one by one.
+    """
     pages = bucket.client.get_paginator("list_object_versions")
-    for name in names:
-        for page in pages.paginate(Bucket=bucket.name, Prefix=name):
+    wanted = frozenset(names)
+    for prefix in sorted({_folder_of(name) for name in names}):
+        for page in pages.paginate(Bucket=bucket.name, Prefix=prefix):
             for found in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                if found["Key"] == name:
-                    yield {"Key": name, "VersionId": found["VersionId"]}
+                if found["Key"] in wanted and _folder_of(found["Key"]) == prefix:
+                    yield {"Key": found["Key"], "VersionId": found["VersionId"]}
+
+
+def _folder_of(name: str) -> str:
+    folder, slash, _ = name.rpartition("/")
+    return folder + slash if slash else name
 
 
 def _still_there(bucket: Bucket, names: Sequence[str]) -> set[str]:

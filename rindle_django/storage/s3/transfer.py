@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from io import BytesIO
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rindle_django.errors import RequestRefused
 from rindle_django.storage.base import ObjectStat
+from rindle_django.storage.deadlines import Timed
 from rindle_django.storage.s3.bucket import Bucket
-from rindle_django.storage.s3.errors import UNSUPPORTED, code_of
+from rindle_django.storage.s3.errors import MAY_BE_DONE, UNSUPPORTED, code_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, CopySourceTypeDef
@@ -63,26 +65,49 @@ class Upload:
 
 
 def put(bucket: Bucket, name: str, stream: IO[bytes], size: int, sizes: Sizes, **own: str) -> None:
-    """Write ``stream`` under a name that is still free. ``own``: content_type, cache_control."""
-    if size > sizes.single_put:
-        _put_parts(bucket, name, stream, sizes.part(sizes.put_part, size), **own)
-        return
+    """Write ``stream`` under a name that is still free. ``own``: content_type, cache_control, and
+    the ``mark`` by which the object can be told from anybody else's.
+
+    Where the name is taken, that may be by these very bytes: they had arrived, and the answer was
+    lost on its way (row 4).
+    """
+    try:
+        if size > sizes.single_put:
+            _put_parts(bucket, name, stream, sizes.part(sizes.put_part, size), **own)
+        else:
+            _put_whole(bucket, name, stream, **own)
+    except ClientError as error:
+        if code_of(error) not in MAY_BE_DONE or not bucket.holds_marked(name, own["mark"]):
+            raise
+
+
+def _put_whole(bucket: Bucket, name: str, stream: IO[bytes], **own: str) -> None:
     parameters = bucket.parameters("PutObject", name, **own)
 
     def write(**condition: Any) -> None:
         stream.seek(0)
         bucket.client.put_object(
-            Bucket=bucket.name, Key=name, Body=stream, **parameters, **condition
+            Bucket=bucket.name, Key=name, Body=_timed(stream), **parameters, **condition
         )
 
     _create(bucket, name, write)
 
 
+def _timed(stream: IO[bytes]) -> IO[bytes]:
+    """Also for parts in memory: while what is no stream is sent, nobody is asked for the time."""
+    return cast("IO[bytes]", Timed(stream))
+
+
 def _put_parts(bucket: Bucket, name: str, stream: IO[bytes], part: int, **own: str) -> None:
+    """Asks first: Ceph 16 ignores the condition of a completion, and all of it would be in vain."""
+    if bucket.holds(name):
+        raise RequestRefused("object_exists")
     with _upload(bucket, name, **own) as upload:
         stream.seek(0)
         for number, chunk in enumerate(iter(lambda: stream.read(part), b""), start=1):
-            answer = bucket.client.upload_part(**upload.target, PartNumber=number, Body=chunk)
+            answer = bucket.client.upload_part(
+                **upload.target, PartNumber=number, Body=_timed(BytesIO(chunk))
+            )
             upload.add(answer["ETag"])
         _create(bucket, name, upload.complete)
 
