@@ -2,12 +2,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
+MINUTES ?= 2
+STEPS ?= 20000
+ROWS ?= 1000000
 ARGS ?=
 
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/
 
-.PHONY: help venv demo test lint imports types migrations docs package check clean
+.PHONY: help venv demo test crashpoints chaos mutants model schedules recovery throughput million lint imports types migrations docs package check clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -19,6 +22,30 @@ demo: $(READY) ## the example project in your browser (ARGS=--once: stop once a 
 
 test: $(READY) ## the tests (ARGS="-k purge -x" and the like go to pytest)
 	$(RUN)python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+crashpoints: $(READY) ## kill a worker at every boundary, and see that nothing is lost
+	$(RUN)python -m tests.durability.crashpoints $(ARGS)
+
+chaos: $(READY) ## kill, stop, restart and fail at random (MINUTES=2)
+	$(RUN)python -m tests.durability.chaos --minutes $(MINUTES) $(ARGS)
+
+mutants: $(READY) ## put known faults back in, and see that the tests catch each
+	$(RUN)python -m tests.durability.mutants $(ARGS)
+
+model: $(READY) ## random steps, compared with a model (STEPS=20000)
+	$(RUN)python -m tests.durability.model --steps $(STEPS) $(ARGS)
+
+schedules: $(READY) ## every pair of operations, the first held up at each of its boundaries
+	$(RUN)python -m tests.durability.preemption $(ARGS)
+
+recovery: $(READY) ## how long killed work waits, at the settings as shipped
+	$(RUN)python -m tests.durability.chaos.recovery $(ARGS)
+
+throughput: $(READY) ## what is left of it after a restart of Postgres and under kills
+	$(RUN)python -m tests.durability.chaos.throughput $(ARGS)
+
+million: $(READY) ## a storage of a million objects compared with its ledger (ROWS=1000000)
+	$(RUN)python -m tests.verify_storage.million --rows $(ROWS) $(ARGS)
 
 lint: $(READY) ## style and formatting
 	$(RUN)ruff check .

@@ -21,7 +21,11 @@ LOCAL = ("default", "public")
 
 @pytest.fixture(autouse=True)
 def _own_storage(tmp_path: Path, settings: Settings) -> None:
-    """Each test has its own storage, so that what is left in it can be counted."""
+    """Each test has its own storage and folder for working copies, so that what is left in them can
+    be counted."""
+    work = tmp_path / "work"
+    work.mkdir()
+    settings.RINDLE = {**settings.RINDLE, "TEMP_DIR": str(work)}
     settings.STORAGES = {
         **settings.STORAGES,
         **{alias: _located(settings.STORAGES[alias], tmp_path / alias) for alias in LOCAL},

@@ -62,6 +62,34 @@ class Somebody:
         return self._answer
 
 
+class Doze:
+    """A worker that falls asleep at a point of its work until it is woken."""
+
+    def __init__(self) -> None:
+        self.asleep, self.woken = threading.Event(), threading.Event()
+        self.dreamer: threading.Thread | None = None
+
+    def __call__(self) -> None:
+        if self.dreamer is not None:
+            return  # only the first falls asleep
+        self.dreamer = threading.current_thread()
+        self.asleep.set()
+        assert self.woken.wait(PATIENCE)
+
+    @contextmanager
+    def while_asleep(self) -> Iterator[None]:
+        """What is done in the block is done while the worker sleeps; then it wakes."""
+        assert self.asleep.wait(PATIENCE)
+        try:
+            yield
+        finally:
+            self.woken.set()
+
+    def during(self, action: Callable[[], Any]) -> Any:
+        with self.while_asleep():
+            return action()
+
+
 def wait_until_blocked(count: int = 1) -> None:
     """Return once ``count`` other connections wait for a lock, by Postgres' own word."""
     deadline = time.monotonic() + PATIENCE

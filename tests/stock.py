@@ -64,7 +64,7 @@ def _objects(assets: Sequence[Asset], purpose: str, extension: str) -> list[Stor
         for asset in assets
     ]
     for row in rows:
-        row.key = f"{purpose}s/{row.asset_id}/{row.pk}.{extension}"
+        row.key = f"{purpose}s/{str(row.asset_id)[:2]}/{row.asset_id}/{row.pk}.{extension}"
     made = StoredObject.objects.bulk_create(rows)
     StoredObject.objects.filter(pk__in=[row.pk for row in made]).update(state="present")
     return made

@@ -75,6 +75,7 @@ class StormyAdapter(FileSystemAdapter):
     put_stream = _exposed("put_stream")
     copy = _exposed("copy")
     delete = _exposed("delete")
+    list_objects = _exposed("list_objects")
     sign_put = _exposed("sign_put")
 
 

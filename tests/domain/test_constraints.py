@@ -116,6 +116,13 @@ def test_an_attached_asset_cannot_be_deleted_with_its_attachment__W1_3():
     assert Attachment.objects.filter(pk=row.pk).exists()
 
 
+def test_the_orm_takes_no_attachment_along_with_its_asset__W1_3():
+    row = attach(Article.objects.create(), "cover", asset_in("ready"))
+    with pytest.raises(models.ProtectedError):
+        row.asset.delete()
+    assert Attachment.objects.filter(pk=row.pk).exists()
+
+
 def test_the_receipt_of_an_object_outlives_its_asset():
     stored = object_in("gone")
     Asset.objects.filter(pk=stored.asset_id).delete()

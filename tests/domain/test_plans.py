@@ -46,9 +46,11 @@ PARTIAL = (
 FILL = """
 SET session_replication_role = replica;
 INSERT INTO rindle_storedobject (id, state, purpose, storage, key, asset_id, reason_code, reason,
-                                 content_type, attempts, wake_at, settles_at, created_at)
+                                 sha256, confirmation, content_type, attempts, wake_at,
+                                 settles_at, created_at)
 SELECT md5('o' || i)::uuid, CASE WHEN i %% 500 = 0 THEN 'doomed' ELSE 'present' END,
-       'original', 'default', 'originals/' || i, md5('a' || i)::uuid, '', '', 'image/jpeg', 0,
+       'original', 'default', 'originals/' || i, md5('a' || i)::uuid, '', '', '', '', 'image/jpeg',
+       0,
        CASE WHEN i %% 1000 = 0 THEN now() - interval '1 hour' END, now() - interval '1 day',
        now() - i * interval '1 minute'
 FROM generate_series(1, {rows}) i;

@@ -15,7 +15,17 @@ from rindle_django.testing import Recorder, drain_jobs
 from tests.app.models import Article
 from tests.crowd import at_once
 from tests.jobs.queue import forget_jobs, grace_passes
-from tests.kit import arrive, files_in, fresh, ledger_keys, named, picture, queued_jobs, ready
+from tests.kit import (
+    arrive,
+    files_in,
+    fresh,
+    ledger_keys,
+    named,
+    picture,
+    queued_jobs,
+    ready,
+    settle,
+)
 from tests.rows import asset_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,6 +41,17 @@ def test_a_lost_promotion_is_rung_for_once__row_7():
     assert queued_jobs() == [{"asset_id": str(asset.pk)}]
     drain_jobs()
     assert fresh(asset).state == "ready"
+
+
+def test_what_is_rung_for_again_does_not_wait_behind_a_backlog():
+    late = arrive(picture())
+    grace_passes()
+    forget_jobs()
+    backlog = [arrive(picture()) for _ in range(3)]
+    reconcile()
+    drain_jobs(limit=1)
+    assert fresh(late).state == "processing"
+    assert {fresh(each).state for each in backlog} == {"validating"}
 
 
 def test_lost_variants_are_rung_for_once_each__W1_13():
@@ -144,9 +165,24 @@ def _claim_and_die(asset: Asset) -> None:
     drain_jobs(queues=["rindle_process"])
 
 
-def test_receipts_are_never_woken():
+def test_what_was_deleted_is_deleted_once_more_and_never_woken_again(media_folder: Path):
     asset = ready()
-    assert StoredObject.objects.filter(state="gone", wake_at__isnull=False).count() == 0
+    (receipt,) = StoredObject.objects.filter(state="gone")
+    assert receipt.confirmation == "unlinked"
+    assert receipt.wake_at is not None
+    assert receipt.gone_at is not None
+    assert (receipt.wake_at - receipt.gone_at).days == 1
+    assert reconcile().objects == 0
+
+    written_late = media_folder / receipt.key
+    written_late.parent.mkdir(parents=True, exist_ok=True)
+    written_late.write_bytes(b"by a writer that slept for a day")
+    settle(asset.pk)
+    assert reconcile().objects == 1
+    drain_jobs()
+    assert files_in(media_folder) == ledger_keys("present")
+    again = StoredObject.objects.get(pk=receipt.pk)
+    assert (again.state, again.wake_at) == ("gone", None)
     assert StoredObject.objects.filter(state="present", wake_at__isnull=False).count() == 0
     assert fresh(asset).wake_at is None
 

@@ -24,7 +24,7 @@ from rindle_django.errors import (
     reason_code,
     reason_text,
 )
-from rindle_django.models import Asset, ProcessingRun, Variant
+from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant
 from rindle_django.operations import cleanup
 from rindle_django.processing import process_variant
 from rindle_django.promotion import promote
@@ -178,6 +178,15 @@ def test_processing_runs_five_times_and_then_failed_means_spent__W1_19(sky: Sky)
         assert list(of_one.values_list("attempt", flat=True)) == [1, 2, 3, 4, 5]
         assert list(of_one.values_list("outcome", flat=True)) == ["retried"] * 4 + ["failed"]
     assert fresh(asset).state == "degraded"
+
+
+def test_a_failed_attempts_output_is_given_up_at_once__W1_8(sky: Sky):
+    arrive(picture())
+    drain_jobs(queues=["rindle_promote"])
+    sky.break_down("put_file")
+    drain_jobs(limit=1, queues=["rindle_process"])
+    outputs = StoredObject.objects.filter(purpose="variant")
+    assert set(outputs.values_list("state", flat=True)) == {"doomed"}
 
 
 def test_bytes_that_cannot_be_decoded_are_looked_at_once__W1_19(media_folder: Path, sky: Sky):

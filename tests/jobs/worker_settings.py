@@ -6,7 +6,11 @@ import os
 from typing import Any
 
 from tests.settings import *  # noqa: F403
-from tests.settings import RINDLE as _RINDLE, STORAGES as _STORAGES
+from tests.settings import (
+    INSTALLED_APPS as _INSTALLED_APPS,
+    RINDLE as _RINDLE,
+    STORAGES as _STORAGES,
+)
 
 
 def _located(alias: str, folder: str) -> dict[str, Any]:
@@ -14,9 +18,13 @@ def _located(alias: str, folder: str) -> dict[str, Any]:
     return {**storage, "OPTIONS": {**storage["OPTIONS"], "location": folder}}
 
 
+INSTALLED_APPS = [*_INSTALLED_APPS, "tests.jobs.perils.PerilsConfig"]
 STORAGES = {
     **_STORAGES,
-    "default": _located("default", os.environ["RINDLE_TEST_FOLDER"]),
+    "default": {
+        **_located("default", os.environ["RINDLE_TEST_FOLDER"]),
+        "BACKEND": "tests.jobs.perils.PerilousStorage",
+    },
     "public": _located("public", os.environ["RINDLE_TEST_PUBLIC_FOLDER"]),
 }
 RINDLE = {

@@ -9,6 +9,7 @@ import pytest
 
 PROGRAMS = {
     "browser": ("chromium",),
+    "faketime": ("faketime",),
     "rgw": ("radosgw", "ceph-mon", "ceph-osd", "ceph", "radosgw-admin"),
 }
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -22,7 +20,7 @@ from rindle_django.processing import process_variant
 from rindle_django.promotion import promote
 from rindle_django.purge import purge
 from rindle_django.testing import drain_jobs
-from tests.crowd import PATIENCE, Somebody, at_once, holding, wait_until_blocked
+from tests.crowd import PATIENCE, Doze, Somebody, at_once, holding, wait_until_blocked
 from tests.jobs.queue import forget_jobs, grace_passes
 from tests.jobs.worker import wait_for
 from tests.kit import (
@@ -50,34 +48,6 @@ def promoted(profile: str = "open") -> Asset:
 
 def photo() -> Asset:
     return promoted("photo")
-
-
-class Doze:
-    """A worker that falls asleep at a point of its work until it is woken."""
-
-    def __init__(self) -> None:
-        self.asleep, self.woken = threading.Event(), threading.Event()
-        self.dreamer: threading.Thread | None = None
-
-    def __call__(self) -> None:
-        if self.dreamer is not None:
-            return  # only the first falls asleep
-        self.dreamer = threading.current_thread()
-        self.asleep.set()
-        assert self.woken.wait(PATIENCE)
-
-    @contextmanager
-    def while_asleep(self) -> Iterator[None]:
-        """What is done in the block is done while the worker sleeps; then it wakes."""
-        assert self.asleep.wait(PATIENCE)
-        try:
-            yield
-        finally:
-            self.woken.set()
-
-    def during(self, action: Callable[[], Any]) -> Any:
-        with self.while_asleep():
-            return action()
 
 
 def work_at(asset: Asset, name: str = "thumb") -> Somebody:
@@ -181,6 +151,7 @@ def test_a_worker_that_slept_through_its_own_purge_takes_back_what_it_wrote__W1_
     doze.during(delete_it_all)
     assert zombie.answer() is None
     assert not Asset.objects.exists()
+    drain_jobs()
     assert files_in(media_folder) == set()
 
 

@@ -155,3 +155,18 @@ def test_a_copy_that_breaks_off_is_not_taken_for_the_original__S4(sky: Sky, medi
     original = fresh(asset).original
     assert original is not None
     assert half != [media_folder / original.key]
+
+
+def test_an_original_that_rotted_without_changing_its_length_is_found_out__S13(
+    media_folder: Path,
+):
+    asset = arrive(GOOD)
+    drain_jobs(queues=["rindle_promote"])
+    original = fresh(asset).original
+    assert original is not None
+    path = media_folder / original.key
+    path.unlink()
+    path.write_bytes(OTHER)
+    drain_jobs(early=True)
+    ends = set(asset.variants.values_list("state", "reason_code"))
+    assert ends == {("failed", "checksum_mismatch")}

@@ -95,8 +95,9 @@ def test_an_outage_leaves_no_copies_behind(sky: Sky, media_folder: Path):
     drain_jobs()
     sky.clear_up()
     drain_jobs(early=True)
+    assert len(ledger_keys("doomed")) == 3
     settle(asset.pk)
-    assert reconcile().objects == 3
+    assert reconcile().objects
     drain_jobs(early=True)
     assert files_in(media_folder) == ledger_keys("present")
     assert ledger_keys("expected", "doomed") == set()
@@ -229,7 +230,7 @@ def test_a_job_for_what_is_not_there_ends_quietly():
 def test_a_folder_of_work_is_gone_after_success_and_failure(
     sky: Sky, tmp_path: Path, settings: Settings
 ):
-    folder = tmp_path / "work"
+    folder = tmp_path / "here"
     folder.mkdir()
     settings.RINDLE = {**settings.RINDLE, "TEMP_DIR": str(folder)}
     waiting(picture(200, 200))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -20,6 +21,7 @@ class S3Endpoint:
     access_key: str
     secret_key: str
 
+    @cache  # noqa: B019 (one for each server; making one takes longer than all it is used for)
     def client(self) -> S3Client:
         """A client beside the library's own, to prepare and to look behind its back."""
         return boto3.client(

@@ -14,9 +14,19 @@ from rindle_django.storage.filesystem import FileSystemAdapter
 from rindle_django.storage.s3 import S3Adapter
 from tests.servers.endpoint import S3Endpoint
 from tests.servers.fixtures import BucketFactory
+from tests.storage.linkless import without_links
 
 StoreFactory = Callable[[dict[str, Any]], None]
 S3Factory = Callable[..., S3Adapter]
+
+
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Tests of a class with ``linkless = True`` live on a file system without hard links."""
+    if not getattr(pyfuncitem.cls, "linkless", False):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    without_links(pyfuncitem.obj, **{name: pyfuncitem.funcargs[name] for name in names})
+    return True
 
 
 @pytest.fixture

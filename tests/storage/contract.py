@@ -11,12 +11,13 @@ import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from rindle_django.errors import ContentRefused, Misconfigured, RequestRefused, RindleError
-from rindle_django.storage import Adapter, ObjectStat
+from rindle_django.storage import PREFIXES, Adapter, ObjectStat
 
 KEY = "incoming/asset/object.jpg"
 OTHER = "originals/asset/object.jpg"
@@ -74,6 +75,7 @@ def read(adapter: Adapter, key: str = KEY) -> bytes:
 
 class FlowContract:
     stores_headers = True
+    confirmation = "head_404"
 
     @pytest.fixture
     def adapter(self) -> Adapter:
@@ -259,7 +261,7 @@ class FlowContract:
 
         assert stored.size == len(BODY)
         assert stored.content_type == ("image/png" if self.stores_headers else None)
-        assert adapter.delete([KEY]).confirmed == {KEY}
+        assert adapter.delete([KEY]).confirmed.keys() == {KEY}
         assert read(adapter, OTHER) == BODY
 
     # --- deletion ------------------------------------------------------------------------------
@@ -272,7 +274,9 @@ class FlowContract:
 
         deletion = adapter.delete([*keys, "variants/asset/never-there"])
 
-        assert deletion.confirmed == {*keys, "variants/asset/never-there"}
+        assert deletion.confirmed == dict.fromkeys(
+            [*keys, "variants/asset/never-there"], self.confirmation
+        )
         assert deletion.failed == {}
         assert [adapter.stat(key) for key in keys] == [None] * 5
         assert adapter.stat("variants/asset/1.jpg") is not None
@@ -280,8 +284,8 @@ class FlowContract:
     def test_deleting_again_is_no_failure(self, adapter):
         put(adapter)
 
-        assert adapter.delete([KEY]).confirmed == {KEY}
-        assert adapter.delete([KEY]).confirmed == {KEY}
+        assert adapter.delete([KEY]).confirmed.keys() == {KEY}
+        assert adapter.delete([KEY]).confirmed.keys() == {KEY}
 
     def test_deleting_nothing_is_no_failure(self, adapter):
         assert adapter.delete([]).failed == {}
@@ -291,8 +295,51 @@ class FlowContract:
 
         deletion = adapter.delete(["../outside", KEY])
 
-        assert deletion.confirmed == {KEY}
+        assert deletion.confirmed.keys() == {KEY}
         assert deletion.failed == {"../outside": "bad_key"}
+
+    # --- listing -------------------------------------------------------------------------------
+
+    def test_a_listing_has_everything_of_ours_by_ascending_bytes(self, adapter):
+        # "-" and "." sort before "/", digits behind it.
+        keys = ["a-b/1", "a.b/1", "a/1", "a/1-1", "a/1.jpg", "a/10", "a/2/3", "a0/1", "b"]
+        keys = [f"{prefix}/{key}" for prefix in PREFIXES.values() for key in keys]
+        for key in sorted(keys, key=hash):
+            put(adapter, key)
+        put(adapter, "elsewhere/a")
+        put(adapter, "originals-of-others/a")
+
+        listed = list(adapter.list_objects())
+
+        assert [found.key for found in listed] == sorted(keys, key=str.encode)
+        assert {(found.kind, found.size) for found in listed} == {("object", len(BODY))}
+
+    def test_a_listing_goes_on_strictly_behind_any_key(self, adapter):
+        keys = [f"{prefix}/{key}" for prefix in PREFIXES.values() for key in ("a", "b/c", "b0")]
+        for key in keys:
+            put(adapter, key)
+        somewhere = ["", "incoming", "incoming/b", "incoming/b/", "originals/a/z", "variants0", "z"]
+
+        for after in [*keys, *somewhere]:
+            rest = [found.key for found in adapter.list_objects(after)]
+            assert rest == sorted(key for key in keys if key > after), after
+
+    def test_a_listing_tells_when_an_object_came(self, adapter):
+        before = datetime.now(UTC) - timedelta(seconds=2)  # storages round to the second
+        put(adapter, KEY, b"12345")
+        adapter.copy(KEY, OTHER, content_type="a/b")
+
+        for found in adapter.list_objects():
+            assert before <= found.modified_at <= datetime.now(UTC) + timedelta(seconds=2)
+            assert found.size == 5
+
+    def test_what_was_deleted_is_listed_no_more(self, adapter):
+        put(adapter, KEY)
+        put(adapter, OTHER)
+
+        adapter.delete([KEY])
+
+        assert [found.key for found in adapter.list_objects()] == [OTHER]
 
     # --- URLs ----------------------------------------------------------------------------------
 

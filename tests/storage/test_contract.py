@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.storage.contract import FlowContract, RefusalContract
@@ -9,10 +11,22 @@ from tests.storage.contract import FlowContract, RefusalContract
 
 class TestFileSystem(RefusalContract):
     stores_headers = False
+    confirmation = "unlinked"
 
     @pytest.fixture
     def adapter(self, files):
         return files
+
+
+class TestFileSystemWithoutHardLinks(TestFileSystem):
+    """As exFAT and many a network mount are."""
+
+    linkless = True
+
+    def test_there_really_are_none(self, adapter, tmp_path):
+        (tmp_path / "one").touch()
+        with pytest.raises(PermissionError):
+            os.link(tmp_path / "one", tmp_path / "two", follow_symlinks=False)
 
 
 class TestMoto(FlowContract):

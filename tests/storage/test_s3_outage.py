@@ -9,7 +9,7 @@ import pytest
 from rindle_django.errors import Kind, RequestRefused, TransientFailure, classify
 from rindle_django.storage.s3 import S3Adapter
 from rindle_django.storage.s3.transfer import Sizes
-from tests.servers.faults import Answer, FaultyServer, cut_short, error, lose_answer, stall
+from tests.servers.faults import Answer, FaultyServer, cut_short, error, stall
 from tests.storage.contract import BODY, CALLS, KEY, OTHER, put, read
 
 MIB = 1 << 20
@@ -65,10 +65,10 @@ def test_an_outage_confirms_no_deletion__row_17(server, adapter, fault):
 
     deletion = adapter.delete([KEY, OTHER])
 
-    assert deletion.confirmed == frozenset()
+    assert deletion.confirmed == {}
     assert deletion.failed == dict.fromkeys([KEY, OTHER], "storage_unavailable")
     server.heal()
-    assert adapter.delete([KEY, OTHER]).confirmed == {KEY, OTHER}
+    assert adapter.delete([KEY, OTHER]).confirmed.keys() == {KEY, OTHER}
 
 
 def test_a_deletion_that_cannot_be_confirmed_is_not__row_17(server, adapter):
@@ -86,18 +86,6 @@ def test_a_deletion_without_effect_is_not_confirmed(server, adapter):
     )
 
     assert adapter.delete([KEY]).failed == {KEY: "still_there"}
-
-
-def test_a_lost_answer_to_a_write_is_not_anothers_object__row_4(server, trying_again):
-    """The second try meets the first one's object: that is not "somebody was faster"."""
-    server.fail(lose_answer, when=lambda exchange: exchange.method == "PUT", times=1)
-
-    with pytest.raises(TransientFailure):
-        put(trying_again)
-
-    assert read(trying_again) == BODY
-    with pytest.raises(RequestRefused):
-        put(trying_again)
 
 
 def test_a_passing_fault_is_passed_over(server, trying_again):
@@ -170,7 +158,7 @@ def test_the_reason_outlives_a_failure_to_give_parts_back(server, adapter):
         put(adapter, body=bytes(11 * MIB))
 
     server.heal()
-    assert adapter.delete([KEY]).confirmed == {KEY}  # which aborts what is left
+    assert adapter.delete([KEY]).confirmed.keys() == {KEY}  # which aborts what is left
     assert "Uploads" not in adapter.bucket.client.list_multipart_uploads(Bucket=adapter.bucket.name)
 
 
@@ -194,4 +182,4 @@ def test_rights_to_look_around_are_not_needed_to_delete(server, adapter):
     server.fail(error(403, "AccessDenied"), when=lambda exchange: "version" in exchange.path)
     server.fail(error(403, "AccessDenied"), when=lambda exchange: "uploads" in exchange.path)
 
-    assert adapter.delete([KEY]).confirmed == {KEY}
+    assert adapter.delete([KEY]).confirmed.keys() == {KEY}

@@ -295,7 +295,7 @@ def test_no_version_of_a_deleted_object_is_left(rgw, status):
 
     deletion = rgw.delete([KEY, "never/there"])
 
-    assert deletion.confirmed == {KEY, "never/there"}
+    assert deletion.confirmed == dict.fromkeys([KEY, "never/there"], "versions_clean")
     assert versions(rgw) == [KEY + ".jpg"]
 
 
@@ -313,7 +313,7 @@ def test_a_delete_marker_is_not_absence__W1_2(rgw):
 
     deletion = rgw.delete([KEY])
 
-    assert deletion.confirmed == frozenset()
+    assert deletion.confirmed == {}
     assert deletion.failed == {KEY: "still_there"}
 
 
@@ -329,7 +329,7 @@ def test_a_bucket_that_forbids_deleting_confirms_nothing(rgw):
 
     deletion = rgw.delete([KEY])
 
-    assert deletion.confirmed == frozenset()
+    assert deletion.confirmed == {}
     assert deletion.failed == {KEY: "storage_unavailable"}
 
 
@@ -341,7 +341,7 @@ def test_parts_of_an_upload_that_was_killed_go_with_the_object(rgw):
             Bucket=name, Key=key, UploadId=upload["UploadId"], PartNumber=1, Body=BODY
         )
 
-    assert rgw.delete([KEY]).confirmed == {KEY}
+    assert rgw.delete([KEY]).confirmed.keys() == {KEY}
 
     left = client.list_multipart_uploads(Bucket=name).get("Uploads", [])
     assert [each["Key"] for each in left] == [KEY + "-of-another"]
@@ -357,4 +357,4 @@ def test_the_location_is_part_of_the_name_only(s3_store, rgw_server, bucket, htt
     url = adapter.sign_get(KEY, content_type=TYPE, disposition=None, ttl=60)
     assert http.request("GET", url).data == BODY
     assert re.fullmatch(r"http://[^/]+/[^/]+/site%20one/media/" + KEY, adapter.public_url(KEY))
-    assert adapter.delete([KEY]).confirmed == {KEY}
+    assert adapter.delete([KEY]).confirmed.keys() == {KEY}

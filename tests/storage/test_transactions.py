@@ -14,6 +14,7 @@ WITHOUT_IO = {"sign_put", "sign_get", "public_url"}
 WITH_IO = {
     **{name: call for name, call in CALLS.items() if name not in WITHOUT_IO},
     "delete": lambda adapter, key, _: adapter.delete([key]),
+    "list_objects": lambda adapter, *_: adapter.list_objects(),
     "sweep_temp": lambda adapter, *_: adapter.sweep_temp(60),
     "probe_capabilities": lambda adapter, *_: adapter.probe_capabilities(),
 }

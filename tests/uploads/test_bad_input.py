@@ -117,7 +117,8 @@ def test_a_wrong_declaration_is_refused_and_nothing_written__U5_D6(
 def test_a_name_is_kept_as_data_and_is_never_a_path__X6_X7(name: str, kept: str):
     session = session_of(promise(filename=name))
     assert session.filename == session.asset.filename == kept
-    assert session.staging.key == f"incoming/{session.asset_id}/{session.staging_id}"
+    asset = str(session.asset_id)
+    assert session.staging.key == f"incoming/{asset[:2]}/{asset}/{session.staging_id}"
 
 
 def test_a_policy_reads_names_and_types_in_one_way__P12_X12():

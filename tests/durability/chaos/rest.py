@@ -1,0 +1,75 @@
+"""Coming to rest: waiting until nothing is due, and letting the day pass after which what killed
+processes left lying about is swept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+
+from rindle_django.operations import cleanup
+from rindle_django.operations.reconcile import reconcile
+
+UNDER_WAY = """
+SELECT (SELECT count(*) FROM rindle_asset
+        WHERE state NOT IN ('ready', 'degraded', 'quarantined') OR lease_until IS NOT NULL
+           OR purge_requested_at IS NOT NULL
+              AND NOT EXISTS (SELECT FROM rindle_attachment t WHERE t.asset_id = rindle_asset.id))
+     + (SELECT count(*) FROM rindle_variant
+        WHERE state IN ('planned', 'queued', 'processing') OR lease_until IS NOT NULL)
+     + (SELECT count(*) FROM rindle_storedobject WHERE state IN ('expected', 'doomed'))
+     + (SELECT count(*) FROM rindle_transition WHERE emitted_at IS NULL)
+     + (SELECT count(*) FROM procrastinate_jobs WHERE task_name LIKE 'rindle:%'
+        AND (status = 'doing' OR status = 'todo' AND queue_name <> 'rindle_maintenance'))
+"""
+HAPPENED = """
+SELECT (SELECT coalesce(max(id), 0) FROM rindle_transition)
+     + (SELECT count(*) FROM rindle_storedobject WHERE state = 'gone')
+"""
+DAY = 2 * 86_400
+SLOWEST = 0.5  # seconds that a machine may take for each thing that is under way
+
+
+def under_way(url: str) -> int | None:
+    """How much is still to be done; None if the database does not say."""
+    return _answer(url, UNDER_WAY)
+
+
+def _answer(url: str, query: str) -> int | None:
+    with (
+        contextlib.suppress(psycopg.Error),
+        psycopg.connect(url, autocommit=True, connect_timeout=2) as connection,
+    ):
+        row = connection.execute(query).fetchone()
+        assert row is not None
+        return int(row[0])
+    return None
+
+
+def come_to_rest(url: str, patience: float, meanwhile: Callable[[], None]) -> bool:
+    """Wait until nothing is under way; False if for ``patience`` seconds nothing happened, or if
+    things go on happening for longer than any machine would take."""
+    happened, quiet_until = None, time.monotonic() + patience
+    end = quiet_until + SLOWEST * (under_way(url) or 0)
+    while time.monotonic() < min(end, quiet_until):
+        meanwhile()
+        if under_way(url) == 0:
+            return True
+        if (now := _answer(url, HAPPENED)) != happened:
+            happened, quiet_until = now, time.monotonic() + patience
+        time.sleep(0.3)
+    return False
+
+
+def a_day_passes(folders: tuple[Path, ...]) -> None:
+    """What lies about is old now; the maintenance that runs on its schedule finds it."""
+    past = time.time() - DAY
+    for folder in folders:
+        for path in folder.rglob("*"):
+            os.utime(path, (past, past))
+    reconcile()
+    cleanup.cleanup_orphans(dry_run=False)

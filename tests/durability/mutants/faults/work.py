@@ -1,0 +1,178 @@
+"""What is made of the bytes, and what of it is published."""
+
+from __future__ import annotations
+
+from tests.durability.mutants.bench import Mutant, tests
+
+MUTANTS = (
+    Mutant(
+        "publication-without-fence",
+        "W1.9: a slow worker publishes after its claim was taken over",
+        "rindle_django/processing/publish.py",
+        "where=claims.held(variant) & Q(recipe_digest=variant.recipe_digest),",
+        "where=Q(recipe_digest=variant.recipe_digest),",
+        tests(
+            "races/test_working",
+            "test_a_worker_that_was_taken_over_publishes_nothing_while_another_is_at_it__W1_9",
+        ),
+    ),
+    Mutant(
+        "publication-under-a-changed-recipe",
+        "W1.11, row 37: bytes of the old recipe are published as the new",
+        "rindle_django/processing/publish.py",
+        "where=claims.held(variant) & Q(recipe_digest=variant.recipe_digest),",
+        "where=claims.held(variant),",
+        tests(
+            "races/test_working",
+            "test_an_output_that_is_not_wanted_any_more_is_made_anew__W1_11_row_37",
+        ),
+    ),
+    Mutant(
+        "publication-before-the-bytes",
+        "M5: what is ready may not be there",
+        "rindle_django/processing/process.py",
+        "    adapter_for(attempt.output.storage).put_file(\n"
+        "        attempt.output.key,\n"
+        "        attempt.target,\n"
+        "        content_type=rendered.content_type,\n"
+        "        cache_control=profile_of_row(asset.profile).delivery.cache_control,\n"
+        "    )\n"
+        "    return persistently(\n"
+        "        lambda: publish(attempt.variant, attempt.output, attempt.run, rendered, sha256)\n"
+        "    )\n",
+        "    published = persistently(\n"
+        "        lambda: publish(attempt.variant, attempt.output, attempt.run, rendered, sha256)\n"
+        "    )\n"
+        "    adapter_for(attempt.output.storage).put_file(\n"
+        "        attempt.output.key,\n"
+        "        attempt.target,\n"
+        "        content_type=rendered.content_type,\n"
+        "        cache_control=profile_of_row(asset.profile).delivery.cache_control,\n"
+        "    )\n"
+        "    return published\n",
+        tests(
+            "jobs/test_tries",
+            "test_processing_runs_five_times_and_then_failed_means_spent__W1_19",
+        ),
+    ),
+    Mutant(
+        "former-output-left-behind",
+        "W1.8: what is not served any more stays in storage",
+        "rindle_django/processing/publish.py",
+        "            ledger.doom([loser], settled=True)\n",
+        "",
+        tests(
+            "processing/test_two_workers",
+            "test_a_remade_variant_replaces_its_object_and_dooms_the_former__W1_8",
+        ),
+    ),
+    Mutant(
+        "failed-output-left-behind",
+        "W1.8: an attempt that failed leaves an object without a row",
+        "rindle_django/processing/publish.py",
+        "            ledger.doom([output], settled=settled)\n",
+        "",
+        tests(
+            "races/test_working",
+            "test_asked_for_again_and_purged_there_is_nothing_left",
+        )
+        + tests(
+            "jobs/test_tries",
+            "test_a_failed_attempts_output_is_given_up_at_once__W1_8",
+        ),
+    ),
+    Mutant(
+        "size-instead-of-hash",
+        "M8, S13: other bytes of the same length are taken for the original",
+        "rindle_django/processing/process.py",
+        "    if digest.hexdigest() != asset.sha256:\n",
+        "    if path.stat().st_size != asset.byte_size:\n",
+        tests(
+            "promotion/test_freeze",
+            "test_an_original_that_rotted_without_changing_its_length_is_found_out__S13",
+        ),
+    ),
+    Mutant(
+        "cancelled-work-goes-on",
+        "W1.7, U18: a worker does not look whether it was cancelled",
+        "rindle_django/claims.py",
+        "        else:\n            holding.look()\n",
+        "",
+        tests(
+            "processing/test_cancel",
+            "test_a_running_variant_is_really_stopped__W1_7_U18",
+        ),
+    ),
+    Mutant(
+        "promotion-without-claim",
+        "W1.14: two jobs promote one asset",
+        "rindle_django/promotion/promote.py",
+        '            return asset if claims.take(asset, "analyzing") else None\n',
+        '            claims.take(asset, "analyzing")\n            return asset\n',
+        tests(
+            "promotion/test_retries",
+            "test_of_four_who_promote_at_once_one_does__W1_14",
+        )
+        + tests(
+            "processing/test_two_workers",
+            "test_many_promotions_let_go_together_promote_once__W1_14",
+        ),
+    ),
+    Mutant(
+        "promotion-without-fence",
+        "W1.8: a slow promoter publishes while another has its claim",
+        "rindle_django/promotion/promote.py",
+        "            where=claims.held(asset),\n",
+        "",
+        tests(
+            "races/test_working",
+            "test_a_promoter_whose_claim_is_taken_at_the_last_moment_publishes_nothing__W1_8",
+        ),
+    ),
+    Mutant(
+        "original-verified-instead-of-the-copy",
+        "M8, U4, row 30: what is checked is not what is served",
+        "rindle_django/promotion/inspect.py",
+        "    size = adapter_for(frozen.storage).download(\n        frozen.key, ",
+        "    size = adapter_for(frozen.storage).download(\n        session.staging.key, ",
+        tests(
+            "promotion/test_freeze",
+            "test_a_copy_that_breaks_off_is_not_taken_for_the_original__S4",
+            "test_bytes_changed_after_the_freeze_never_reach_what_is_served__U4_S13",
+        ),
+    ),
+    Mutant(
+        "declared-hash-ignored",
+        "S13: size and type have to do, as an ETag would",
+        "rindle_django/promotion/inspect.py",
+        "    if session.sha256 and digest.hexdigest() != session.sha256:\n",
+        "    if session.sha256 and size != session.byte_size:\n",
+        tests(
+            "promotion/test_freeze",
+            "test_the_declared_checksum_pins_the_bytes_from_the_first_moment__U4",
+        ),
+    ),
+    Mutant(
+        "outage-quarantines",
+        "M9, W1.5, U19: a storage that does not answer condemns the file",
+        "rindle_django/promotion/promote.py",
+        "            if classify(error) is not Kind.CONTENT:\n",
+        "            if classify(error) is Kind.CONFIGURATION:\n",
+        tests(
+            "promotion/test_retries",
+            "test_an_outage_retries_and_never_quarantines__U19_W1_5",
+        ),
+    ),
+    Mutant(
+        "working-copies-share-a-name",
+        "S6, row 42: one worker's file under another's name",
+        "rindle_django/workspace.py",
+        "    return Path(tempfile.mkdtemp(prefix=PREFIX + kind, dir=root()))\n",
+        '    folder = root() / f"{PREFIX}{kind}copy"\n'
+        "    folder.mkdir(exist_ok=True)\n    return folder\n",
+        tests(
+            "races/test_working",
+            "test_two_who_work_at_once_do_not_share_a_folder__row_42",
+        ),
+    ),
+)
