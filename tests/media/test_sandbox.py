@@ -187,12 +187,14 @@ def test_it_dies_with_its_worker__row_8(photo, long_work, tmp_path):
     script = f"""
 import django.conf; django.conf.settings.configure()
 from pathlib import Path
-from threading import Thread
 from rindle_django.media.images import *
 from rindle_django.profiles.recipes import ImageRecipe
-slow = ImageRecipe(width=4000, format="avif", quality=90)
-work = (Path({str(long_work)!r}), "image/jpeg", slow, Path({str(tmp_path / "out")!r}))
-Thread(target=render_image, args=work, daemon=True).start()
+quick, slow = ImageRecipe(width=40), ImageRecipe(width=4000, format="avif", quality=90)
+folder = Path({str(tmp_path)!r})
+work = render_each(
+    Path({str(long_work)!r}), "image/jpeg", [(quick, folder / "quick"), (slow, folder / "slow")]
+)
+next(work)  # one decoder has answered and is at the slow one now, the other is idle
 probe_image(Path({str(photo)!r}), "image/jpeg")
 print("ready", flush=True)
 input()
@@ -206,10 +208,16 @@ input()
     with worker:
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"ready\n"
-        assert wait_until(lambda: len(decoders(worker.pid)) == 2)
         theirs = decoders(worker.pid)
+        assert len(theirs) == 2
+        for pid in theirs:  # so that neither the end of its work nor of its input can end it
+            os.kill(pid, signal.SIGSTOP)
         worker.kill()
-    assert wait_until(lambda: not any(alive(pid) for pid in theirs))
+    try:
+        assert wait_until(lambda: not any(alive(pid) for pid in theirs))
+    finally:
+        for pid in filter(alive, theirs):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_a_worker_that_forks_shares_no_decoder(photo):
