@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         detach as detach,
     )
     from rindle_django.delivery import url as url, variant_url as variant_url
+    from rindle_django.operations.doctor import diagnose as diagnose
     from rindle_django.processing import (
         cancel_processing as cancel_processing,
         requeue_variants as requeue_variants,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "attachments": "MediaSlot MediaSlots attach attached attachments_of detach",
     "delivery": "url variant_url",
+    "operations.doctor": "diagnose",
     "processing": "cancel_processing requeue_variants",
     "profiles": "Delivery ImageRecipe Profile",
     "purge": "discard",
@@ -60,6 +62,7 @@ _ASYNC = {
         "attached",
         "cancel_processing",
         "detach",
+        "diagnose",
         "discard",
         "initiate_upload",
         "requeue_variants",
