@@ -49,6 +49,8 @@ QUEUES = tuple(dict.fromkeys(job.queue for job in JOBS))
 # The priority of what is rung for again: it has waited once already. Mixing priorities is safe
 # because no job that works on a row has a lock in the queue.
 AGAIN = 10
+# The priority of what may wait until nothing fresher does: outputs that are only made anew.
+BEHIND = -10
 
 
 def enqueue(job: Job, *, delay: float = 0.0, priority: int = 0, **arguments: Argument) -> None:

@@ -118,6 +118,7 @@ def _tombstone(asset: Asset, **reason: Any) -> bool:
         transition_all(variants, "purged", only_from=VARIANT.sources_of("purged"), **AT_REST)
         _abort_open_upload(asset)
         ledger.doom(ledger.of_asset(asset.pk))
+        ledger.doom(ledger.of_asset(asset.pk).filter(ledger.retired()), settled=True)
     return deleted
 
 

@@ -118,7 +118,7 @@ def _ring_asset(asset: Asset) -> None:
 def _ring_variants(limit: int) -> int:
     with transaction.atomic(using=database()):
         due = _claim_due(Variant.objects.all(), limit)
-        ring(due, priority=jobs.AGAIN)
+        ring(due, again=True)
     return len(due)
 
 
