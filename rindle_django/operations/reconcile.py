@@ -18,6 +18,7 @@ from rindle_django import jobs, ledger, workspace
 from rindle_django.conf import config, database
 from rindle_django.lifecycle import emit_pending
 from rindle_django.models import Asset, StoredObject, Transition, Variant
+from rindle_django.operations.recipes.temporary import least_age
 from rindle_django.operations.stalled import fail_stalled
 from rindle_django.processing.plan import ring
 from rindle_django.purge import enqueue_purge
@@ -56,7 +57,7 @@ def reconcile(limit: int = BATCH, *, dry_run: bool = False) -> ReconcileReport:
         abandoned=_doom_abandoned(limit),
         objects=_ring_objects(limit),
         events=_send_late_events(limit),
-        folders=workspace.sweep(older_than=_forgotten_after()),
+        folders=workspace.sweep(older_than=least_age()),
         stalled=fail_stalled(limit),
     )
 
@@ -69,13 +70,9 @@ def _due_now(limit: int) -> ReconcileReport:
         abandoned=_due(_expected())[:limit].count(),
         objects=_due(_deletable())[:limit].count(),
         events=_late_events()[:limit].count(),
-        folders=sum(1 for _ in workspace.abandoned(_forgotten_after())),
+        folders=sum(1 for _ in workspace.abandoned(least_age())),
         stalled=fail_stalled(limit, dry_run=True),
     )
-
-
-def _forgotten_after() -> float:
-    return max(3600.0, config().LEASE * 2)
 
 
 def _due(rows: QuerySet[M]) -> QuerySet[M]:

@@ -118,11 +118,10 @@ def _close_lost_runs(variant: Variant) -> None:
 
 
 def _run_of(asset: Asset, variant: Variant) -> ProcessingRun:
-    sized = asset.width is not None and asset.height is not None
     return ProcessingRun.objects.create(
         asset_id=variant.asset_id,
         profile=asset.profile,
-        pixels=asset.width * asset.height if sized else None,
+        pixels=asset.width * asset.height if asset.width and asset.height else None,
         variant_id=variant.pk,
         variant_name=variant.name,
         attempt=variant.attempts,

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from rindle_django import claims, jobs, ledger
-from rindle_django.conf import config
 from rindle_django.errors import Kind, RequestRefused, classify, reason_code, reason_text
 from rindle_django.interruption import Interrupted
 from rindle_django.lifecycle import locked, transition, transition_all
 from rindle_django.media.images import Rendered
-from rindle_django.models import Asset, Key, ProcessingRun, StoredObject, Variant
+from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant
 from rindle_django.processing.aggregate import settle_asset
 from rindle_django.processing.plan import ring
+from rindle_django.processing.retire import retire
 from rindle_django.profiles import profile_of_row
 from rindle_django.purge import enqueue_purge
 from rindle_django.states import ACTIVE_VARIANT_STATES, VERIFIED_ASSET_STATES
-from rindle_django.storage.window import longest_life
-
-# Pages that hold lasting URLs are cached by others, for nobody knows how long.
-PUBLIC_GRACE = 86_400.0
 
 
 def publish(
@@ -76,24 +70,9 @@ def publish(
             ledger.doom([output], settled=True)
             enqueue_purge(asset)
         elif served is not None:
-            retire(asset, [served.pk])
+            retire(profile_of_row(asset.profile), [served.pk])
         settle_asset(asset)
     return won
-
-
-def retire(asset: Asset, objects: Collection[Key]) -> None:
-    """Keep outputs that are served no more for as long as URLs of them may live, then purge them.
-    Inside ``locked``."""
-    grace = _grace_of(asset.profile)
-    ledger.retire(StoredObject.objects.filter(pk__in=objects), keep_for=grace)
-    enqueue_purge(asset, delay=grace)
-
-
-def _grace_of(profile: str) -> float:
-    if (grace := config().SUPERSEDED_GRACE) is not None:
-        return grace
-    delivery = profile_of_row(profile).delivery
-    return PUBLIC_GRACE if delivery.public else longest_life(delivery.effective_ttl)
 
 
 def retry_or_fail(

@@ -58,7 +58,7 @@ MUTANTS = (
     Mutant(
         "former-output-left-behind",
         "W1.8: what is not served any more stays in storage",
-        "rindle_django/processing/publish.py",
+        "rindle_django/processing/retire.py",
         "    ledger.retire(StoredObject.objects.filter(pk__in=objects), keep_for=grace)\n",
         "",
         tests(
