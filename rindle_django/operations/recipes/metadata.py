@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from rindle_django.errors import ContentRefused, RequestRefused, reason_code
+from rindle_django.errors import ContentRefused, reason_code
 from rindle_django.interruption import attentive
 from rindle_django.lifecycle import locked
 from rindle_django.media.images import ImageHeader, probe_image
@@ -128,9 +128,10 @@ def _look_again(asset_id: Key, report: BackfillReport, reasons: Counter[str]) ->
     try:
         asset = Asset.objects.select_related("original").get(pk=asset_id)
         changed = _write(asset, _probe(asset))
-    except (Asset.DoesNotExist, RequestRefused):
-        report.unchanged += 1  # it was purged meanwhile
     except Exception as error:
+        if not Asset.objects.filter(pk=asset_id, state__in=VERIFIED_ASSET_STATES).exists():
+            report.unchanged += 1  # it was given up meanwhile: nothing failed
+            return
         logger.warning("Asset %s could not be looked at again", asset_id, exc_info=True)
         report.errors += 1
         reasons[reason_code(error)] += 1
