@@ -72,6 +72,11 @@ class Config:
         "After how long a deleted object is deleted once more, in case a worker that was given up "
         "for dead woke up and wrote it; None: never.",
     )
+    SUPERSEDED_GRACE: int | None = _declare(
+        None,
+        "How long the former output of a variant is kept once a newer one is served, for URLs that "
+        "were issued before; None: as long as such a URL may live, a day for public profiles.",
+    )
     TEMP_DIR: str | None = _declare(None, "Folder for working copies; None: the system's.")
     MAX_PIXELS: int = _declare(50_000_000, "Pixels of one image, unless a profile says otherwise.")
     IMAGE_BACKEND: str | None = _declare(
@@ -82,7 +87,8 @@ class Config:
     SCHEDULES: dict[str, str | None] = _declare(  # noqa: RUF009
         {},
         "Cron line (UTC) of each maintenance task: 'abort_incomplete_uploads', 'cleanup_orphans', "
-        "'reconcile'. Reconcile runs every 10 seconds unless set; None turns a task off.",
+        "'sweep_temp_files', 'reconcile'. Reconcile runs every 10 seconds unless set; None turns a "
+        "task off.",
     )
     CLEANUP_DRY_RUN: bool = _declare(
         False, "Whether the scheduled cleanup only reports. It says so loudly on every run."

@@ -40,9 +40,10 @@ MEDIA = Job("rindle:process_media_variant", "rindle_media", 5)
 PURGE = Job("rindle:purge_storage", "rindle_purge", 3)
 CLEANUP = Job("rindle:cleanup_orphans", "rindle_maintenance", 3)
 ABORT = Job("rindle:abort_incomplete_uploads", "rindle_maintenance", 3)
+SWEEP = Job("rindle:sweep_temp_files", "rindle_maintenance", 3)
 RECONCILE = Job("rindle:reconcile", "rindle_maintenance", 1, singleton=True)
 
-JOBS = (PROMOTE, PROCESS, MEDIA, PURGE, CLEANUP, ABORT, RECONCILE)
+JOBS = (PROMOTE, PROCESS, MEDIA, PURGE, CLEANUP, ABORT, SWEEP, RECONCILE)
 QUEUES = tuple(dict.fromkeys(job.queue for job in JOBS))
 
 # What a project may schedule, by its name in the setting.
@@ -59,6 +60,8 @@ DEFAULT_SCHEDULES = {"reconcile": "* * * * * */10"}
 # The priority of what is rung for again: it has waited once already. Mixing priorities is safe
 # because no job that works on a row has a lock in the queue.
 AGAIN = 10
+# The priority of what may wait until nothing fresher does: outputs that are only made anew.
+BEHIND = -10
 
 
 def enqueue(job: Job, *, delay: float = 0.0, priority: int = 0, **arguments: Argument) -> None:

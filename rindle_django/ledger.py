@@ -48,7 +48,9 @@ def still_writing(objects: Iterable[StoredObject], *, settles_in: float) -> int:
     """
     settles_at = Now() + timedelta(seconds=settles_in)
     rows = _as_queryset(objects).filter(state__in=("expected", "doomed"))
-    return rows.update(settles_at=settles_at, wake_at=settles_at)
+    # Not sooner than it was: a former output may be kept for longer than its writer lives.
+    later = Greatest(settles_at, F("settles_at"))
+    return rows.update(settles_at=later, wake_at=later)
 
 
 def confirm(
@@ -95,6 +97,20 @@ def doom(objects: QuerySet[StoredObject] | Iterable[StoredObject], *, settled: b
         wake_at=Greatest(settles_at, Now()),
         updated_at=Now(),
     )
+
+
+def retire(objects: QuerySet[StoredObject], *, keep_for: float) -> int:
+    """``doom`` outputs that are served no more, but under URLs that were issued before: they stay
+    for ``keep_for`` seconds, unless their asset is deleted first."""
+    until = Now() + timedelta(seconds=keep_for)
+    return objects.filter(state="present").update(
+        state="doomed", attempts=0, settles_at=until, wake_at=until, updated_at=Now()
+    )
+
+
+def retired() -> Q:
+    """Which objects are kept for URLs that were issued before. Their writers are long done."""
+    return Q(state="doomed", purpose="variant", byte_size__isnull=False, settles_at__gt=Now())
 
 
 def adopt(storage: str, key: str, *, asset_id: Key, purpose: str) -> bool:

@@ -56,6 +56,14 @@ def locked(asset_id: Key) -> Iterator[Asset]:
         yield asset
 
 
+@contextmanager
+def locked_all(asset_ids: Collection[Key]) -> Iterator[list[Asset]]:
+    """``locked`` for many assets: those that there are, locked in the order of their keys."""
+    with transaction.atomic(using=database()):
+        rows = Asset.objects.select_for_update().filter(pk__in=asset_ids).order_by("pk")
+        yield list(rows)
+
+
 def persistently(decide: Callable[[], T]) -> T:
     """Run a transaction, again on a fresh connection if the database went away in its midst.
 

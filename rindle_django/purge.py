@@ -46,8 +46,15 @@ def take_back(stored: StoredObject) -> None:
 
 def enqueue_purge(asset: Asset, *, delay: float = 0.0, priority: int = 0) -> None:
     """Queue a purge in the current transaction."""
-    arguments: dict[str, jobs.Argument] = {"asset_id": str(asset.pk), "profile": asset.profile}
-    jobs.enqueue(jobs.PURGE, delay=delay, priority=priority, **arguments)
+    enqueue_purges([asset.pk], asset.profile, delay=delay, priority=priority)
+
+
+def enqueue_purges(
+    asset_ids: Sequence[Key], profile: str, *, delay: float = 0.0, priority: int = 0
+) -> None:
+    """Queue the purges of assets of one profile in the current transaction."""
+    arguments = [{"asset_id": str(asset_id), "profile": profile} for asset_id in asset_ids]
+    jobs.enqueue_many(jobs.PURGE, arguments, delay=delay, priority=priority)
 
 
 def request_purge(asset: Asset) -> None:
@@ -118,6 +125,7 @@ def _tombstone(asset: Asset, **reason: Any) -> bool:
         transition_all(variants, "purged", only_from=VARIANT.sources_of("purged"), **AT_REST)
         _abort_open_upload(asset)
         ledger.doom(ledger.of_asset(asset.pk))
+        ledger.doom(ledger.of_asset(asset.pk).filter(ledger.retired()), settled=True)
     return deleted
 
 

@@ -20,7 +20,7 @@ from rindle_django import jobs
 from rindle_django.conf import config
 from rindle_django.errors import Kind, classify
 from rindle_django.lifecycle import caused_by
-from rindle_django.operations import cleanup, reconcile
+from rindle_django.operations import cleanup, recipes, reconcile
 from rindle_django.processing import process_variant
 from rindle_django.promotion import promote
 from rindle_django.purge import purge_or_raise
@@ -110,6 +110,12 @@ def abort_incomplete_uploads(context: JobContext, **_ignored: object) -> None:
         cleanup.abort_incomplete_uploads().raise_if_incomplete()
 
 
+@_task(jobs.SWEEP)
+def sweep_temp_files(context: JobContext, **_ignored: object) -> None:
+    with _because(context):
+        recipes.sweep_temp_files(dry_run=False).raise_if_incomplete()
+
+
 @_task(jobs.RECONCILE)
 def reconcile_rows(context: JobContext, **_ignored: object) -> None:
     with _because(context):
@@ -119,6 +125,7 @@ def reconcile_rows(context: JobContext, **_ignored: object) -> None:
 SCHEDULED = {
     "abort_incomplete_uploads": abort_incomplete_uploads,
     "cleanup_orphans": cleanup_orphans,
+    "sweep_temp_files": sweep_temp_files,
     "reconcile": reconcile_rows,
 }
 

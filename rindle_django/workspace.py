@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rindle_django.conf import config
@@ -39,11 +39,18 @@ def folders() -> list[Path]:
     return [folder for folder in root().glob(f"{PREFIX}*") if folder.is_dir()]
 
 
-def sweep(older_than: float) -> int:
-    """Remove folders that killed work left behind and nobody touched for ``older_than`` seconds."""
-    swept = 0
+def abandoned(older_than: float) -> Iterator[Path]:
+    """Folders that killed work left behind and nobody touched for ``older_than`` seconds."""
     for folder in folders():
-        if time.time() - folder.stat().st_mtime > older_than:
-            shutil.rmtree(folder, ignore_errors=True)
-            swept += 1
+        with suppress(FileNotFoundError):  # its owner has just removed it
+            if time.time() - folder.stat().st_mtime > older_than:
+                yield folder
+
+
+def sweep(older_than: float) -> int:
+    """Remove abandoned folders; returns how many."""
+    swept = 0
+    for folder in abandoned(older_than):
+        shutil.rmtree(folder, ignore_errors=True)
+        swept += 1
     return swept

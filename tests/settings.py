@@ -60,5 +60,6 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Backoff and takeover in test time; the reconciler is called, not waited for.
 RINDLE = {
     "BACKOFF_BASE": 0.01,
+    "SUPERSEDED_GRACE": 0,
     "SCHEDULES": {"abort_incomplete_uploads": "0 1 * * *", "cleanup_orphans": "0 2 * * *"},
 }

@@ -19,7 +19,11 @@ from rindle_django import interruption, workspace
 from rindle_django.media import wire
 
 START_SECONDS = 20.0
+MAX_CPU = 86_400.0
 LAST_WORDS = 4096
+# Where an answer holds the CPU seconds that went by since the one before. Added here, whatever the
+# decoder says under that name.
+SPENT = "spent"
 # All that a decoder inherits. Anything else may be a secret: URLs of databases, keys (S5).
 PASSED_ON = (
     *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "VIPSHOME"),
@@ -138,9 +142,14 @@ class Decoder:
     def _read(self, deadline: float) -> wire.Message:
         header = self._read_exactly(wire.HEADER, deadline)
         message = wire.unpack(self._read_exactly(wire.body_length(header), deadline))
-        cpu = message.get("cpu")
-        self._cpu = cpu if isinstance(cpu, float) else self._cpu
-        return message
+        return message | {SPENT: self._spent(message.get("cpu"))}
+
+    def _spent(self, cpu: object) -> float | None:
+        """From what the decoder says that it has used since it began, if that can be true."""
+        if not isinstance(cpu, float) or not self._cpu <= cpu <= MAX_CPU:
+            return None
+        spent, self._cpu = cpu - self._cpu, cpu
+        return spent
 
     def _read_exactly(self, length: int, deadline: float) -> bytes:
         received = bytearray()

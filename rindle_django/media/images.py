@@ -20,7 +20,7 @@ from rindle_django.errors import (
     TransientFailure,
 )
 from rindle_django.media import sandbox, wire
-from rindle_django.media.decoder import Died
+from rindle_django.media.decoder import SPENT, Died
 from rindle_django.media.limits import ImageHeader, Limits
 from rindle_django.media.rendering import Order, Rendered
 from rindle_django.media.types import MEDIA_TYPES, REMEDIES, canonical
@@ -223,6 +223,7 @@ class _Studio:
 
 def _outcome(answer: wire.Message, order: Order) -> Rendered | RindleError:
     try:
-        return wire.rendered_of(_told(answer).get("rendered"), order)
+        rendered = _told(answer).get("rendered")
+        return wire.rendered_of(rendered, order, cpu_seconds=answer[SPENT])
     except RindleError as error:
         return error

@@ -27,13 +27,15 @@ class Order:
 
 @dataclass(frozen=True)
 class Rendered:
-    """An output, as it was written."""
+    """An output, as it was written. ``cpu_seconds`` is what its decoder used since the one before
+    it, or since the request; None if that is not known."""
 
     width: int
     height: int
     pages: int
     byte_size: int
     content_type: str
+    cpu_seconds: float | None = None
 
 
 def probe(backend: ImageBackend[Picture], path: Path, mime: str, limits: Limits) -> ImageHeader:

@@ -130,7 +130,7 @@ def numbered(message: Message, orders: Sequence[Order]) -> tuple[int, Order]:
     return number, orders[number]
 
 
-def rendered_of(message: Any, order: Order) -> Rendered:
+def rendered_of(message: Any, order: Order, *, cpu_seconds: float | None = None) -> Rendered:
     """An outcome. Size and type are what we see and asked for, whatever the decoder says."""
     try:
         return Rendered(
@@ -139,6 +139,7 @@ def rendered_of(message: Any, order: Order) -> Rendered:
             pages=_count(message["pages"]),
             byte_size=order.target.stat().st_size,
             content_type=order.recipe.content_type,
+            cpu_seconds=cpu_seconds,
         )
     except (KeyError, TypeError, OSError) as error:
         raise Garbled("an outcome without its parts") from error

@@ -3,6 +3,7 @@
 from rindle_django.models.asset import PROMOTE_TRIES, Asset
 from rindle_django.models.attachment import Attachment
 from rindle_django.models.base import Claimable, Key, Row, Stateful
+from rindle_django.models.checkpoint import Checkpoint
 from rindle_django.models.history import Transition
 from rindle_django.models.object import StoredObject
 from rindle_django.models.proxies import FailedVariant
@@ -15,6 +16,7 @@ __all__ = [
     "PROMOTE_TRIES",
     "Asset",
     "Attachment",
+    "Checkpoint",
     "Claimable",
     "FailedVariant",
     "Key",

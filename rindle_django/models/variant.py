@@ -39,6 +39,8 @@ class Variant(Claimable):
     height = models.PositiveIntegerField(null=True)
     pages = models.PositiveIntegerField(null=True)
     generated_at = models.DateTimeField(null=True)
+    # Of the jobs that make it: below 0 they wait until nothing fresher does.
+    priority = models.SmallIntegerField(default=0, db_default=0, editable=False)
 
     class Meta:
         verbose_name = _("variant")
@@ -73,9 +75,14 @@ class Variant(Claimable):
 
 
 class ProcessingRun(Row):
-    """One attempt at one variant: when, by which worker, how it ended."""
+    """One attempt at one variant: when, by which worker, how it ended, and what it cost.
+
+    ``pixels`` are the source's; ``cpu_seconds`` is what the decoder used for this output, the first
+    of several that are made together including the decoding; ``byte_size`` is the output's.
+    """
 
     asset_id = models.UUIDField()
+    profile = models.TextField(blank=True, default="", db_default="")
     variant_id = models.UUIDField()
     variant_name = models.TextField()
     attempt = models.PositiveIntegerField()
@@ -86,6 +93,9 @@ class ProcessingRun(Row):
     reason = models.TextField(blank=True, default="")
     started_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
+    pixels = models.BigIntegerField(null=True)
+    cpu_seconds = models.FloatField(null=True)
+    byte_size = models.BigIntegerField(null=True)
 
     class Meta:
         verbose_name = _("processing run")
@@ -100,6 +110,10 @@ class ProcessingRun(Row):
         indexes = [
             models.Index(fields=["asset_id", "started_at"], name="rindle_run_asset"),
             models.Index(fields=["-started_at"], name="rindle_run_started"),
+            models.Index(
+                fields=["profile", "variant_name", "-started_at"],
+                name="rindle_run_cost",
+            ),
         ]
 
     def __str__(self) -> str:

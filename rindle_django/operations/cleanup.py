@@ -6,7 +6,7 @@ Bounded batches in keyset order; each row is decided again under its lock; safe 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -18,7 +18,8 @@ from rindle_django import events
 from rindle_django.conf import config
 from rindle_django.errors import RequestRefused, TransientFailure
 from rindle_django.models import Asset, Attachment, UploadSession
-from rindle_django.profiles import registered
+from rindle_django.profiles import Profile, chosen
+from rindle_django.progress import advanced
 from rindle_django.purge import discard, purge
 from rindle_django.states import OPEN_SESSION_STATES, VERIFIED_ASSET_STATES
 from rindle_django.storage import adapter_for
@@ -70,12 +71,22 @@ class CleanupReport:
             )
 
 
-def abort_incomplete_uploads(*, dry_run: bool = False, limit: int | None = None) -> AbortReport:
-    """Mark uploads whose time is over as expired. Their bytes are left to ``cleanup_orphans``."""
+def abort_incomplete_uploads(
+    *,
+    dry_run: bool = False,
+    limit: int | None = None,
+    profile: str | Collection[str] | None = None,
+) -> AbortReport:
+    """Mark uploads whose time is over as expired. Their bytes are left to ``cleanup_orphans``.
+
+    ``profile`` narrows to one or some. Raises RequestRefused("unknown_profile").
+    """
     report = AbortReport(dry_run=dry_run)
     overdue = UploadSession.objects.select_related("asset").filter(
         state__in=OPEN_SESSION_STATES, expires_at__lte=Now()
     )
+    if profile is not None:
+        overdue = overdue.filter(profile__in=_names(chosen(profile)))
     for session in _in_batches(overdue, limit):
         report.sessions_found += 1
         if not dry_run:
@@ -93,23 +104,33 @@ def _expire(session: UploadSession, report: AbortReport) -> None:
 
 
 def cleanup_orphans(
-    *, dry_run: bool = True, storage: str | None = None, limit: int | None = None
+    *,
+    dry_run: bool = True,
+    storage: str | None = None,
+    limit: int | None = None,
+    profile: str | Collection[str] | None = None,
 ) -> CleanupReport:
     """Remove what nothing needs: ended uploads, old quarantined and unattached assets.
 
-    ``storage`` narrows to assets of one STORAGES alias. Each asset is deleted in its own storage
-    (W1.15, U9). Objects that the storage does not confirm stay in the ledger and are counted.
+    ``storage`` narrows to assets of one STORAGES alias, ``profile`` to those of one or some. Each
+    asset is deleted in its own storage (W1.15, U9). Objects that the storage does not confirm stay
+    in the ledger and are counted. Raises RequestRefused("unknown_profile"),
+    Misconfigured("unknown_storage").
     """
     report = CleanupReport(dry_run=dry_run)
+    profiles = chosen(profile)
     orphans = _orphans()
     if storage is not None:
+        adapter_for(storage)  # a typo must not look like a clean house (C1.5)
         orphans = orphans.filter(storage=storage)
+    if profile is not None:
+        orphans = orphans.filter(profile__in=_names(profiles))
     for asset in _in_batches(orphans, limit):
         _count(asset, report)
         if not dry_run:
             _remove(asset, report)
     if not dry_run:
-        report.temporary_swept = _sweep_storages(storage)
+        report.temporary_swept = _sweep_storages(profiles, storage)
     else:
         logger.warning(
             "Cleanup ran dry: %s assets and %s objects would go, nothing was deleted.",
@@ -120,9 +141,13 @@ def cleanup_orphans(
     return report
 
 
-def _sweep_storages(only: str | None) -> int:
+def _names(profiles: Collection[type[Profile]]) -> list[str]:
+    return [profile.name for profile in profiles]
+
+
+def _sweep_storages(profiles: Collection[type[Profile]], only: str | None) -> int:
     """What killed writes left behind in the storages that profiles use."""
-    aliases = {profile.storage for profile in registered() if only in (None, profile.storage)}
+    aliases = {profile.storage for profile in profiles if only in (None, profile.storage)}
     return sum(adapter_for(alias).sweep_temp(TEMPORARY_AGE) for alias in sorted(aliases))
 
 
@@ -173,7 +198,9 @@ def _in_batches(rows: QuerySet[M], limit: int | None) -> Iterator[M]:
             batch = batch.filter(pk__gt=last)
         size = BATCH if limit is None else min(BATCH, limit - served)
         found = list(batch[:size])
-        yield from found
+        for row in found:
+            yield row
+            advanced()
         if len(found) < size:
             return
         last, served = found[-1].pk, served + len(found)

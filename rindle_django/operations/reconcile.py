@@ -18,6 +18,7 @@ from rindle_django import jobs, ledger, workspace
 from rindle_django.conf import config, database
 from rindle_django.lifecycle import emit_pending
 from rindle_django.models import Asset, StoredObject, Transition, Variant
+from rindle_django.operations.recipes.temporary import least_age
 from rindle_django.operations.stalled import fail_stalled
 from rindle_django.processing.plan import ring
 from rindle_django.purge import enqueue_purge
@@ -33,6 +34,7 @@ class ReconcileReport:
     """How many rows were rung for, outputs given up, events sent late, folders swept, and jobs of
     dead workers marked as failed."""
 
+    dry_run: bool = False
     assets: int = 0
     variants: int = 0
     abandoned: int = 0
@@ -42,17 +44,39 @@ class ReconcileReport:
     stalled: int = 0
 
 
-def reconcile(limit: int = BATCH) -> ReconcileReport:
-    """Ring once for each of up to ``limit`` due rows of a kind; callable without a queue."""
+def reconcile(limit: int = BATCH, *, dry_run: bool = False) -> ReconcileReport:
+    """Ring once for each of up to ``limit`` due rows of a kind; callable without a queue.
+
+    A dry run counts what is due at this moment, and changes nothing.
+    """
+    if dry_run:
+        return _due_now(limit)
     return ReconcileReport(
         assets=_ring_assets(limit),
         variants=_ring_variants(limit),
         abandoned=_doom_abandoned(limit),
         objects=_ring_objects(limit),
         events=_send_late_events(limit),
-        folders=workspace.sweep(older_than=max(3600.0, config().LEASE * 2)),
+        folders=workspace.sweep(older_than=least_age()),
         stalled=fail_stalled(limit),
     )
+
+
+def _due_now(limit: int) -> ReconcileReport:
+    return ReconcileReport(
+        dry_run=True,
+        assets=_due(Asset.objects.all())[:limit].count(),
+        variants=_due(Variant.objects.all())[:limit].count(),
+        abandoned=_due(_expected())[:limit].count(),
+        objects=_due(_deletable())[:limit].count(),
+        events=_late_events()[:limit].count(),
+        folders=sum(1 for _ in workspace.abandoned(least_age())),
+        stalled=fail_stalled(limit, dry_run=True),
+    )
+
+
+def _due(rows: QuerySet[M]) -> QuerySet[M]:
+    return rows.filter(wake_at__lte=Now()).order_by("wake_at")
 
 
 def _claim_due(rows: QuerySet[M], limit: int) -> list[M]:
@@ -60,11 +84,7 @@ def _claim_due(rows: QuerySet[M], limit: int) -> list[M]:
 
     The longer a row has waited, the longer the pause: its job may only be far back in the queue.
     """
-    due = list(
-        rows.filter(wake_at__lte=Now())
-        .order_by("wake_at")
-        .select_for_update(skip_locked=True, of=("self",))[:limit]
-    )
+    due = list(_due(rows).select_for_update(skip_locked=True, of=("self",))[:limit])
     pause = timedelta(seconds=config().LEASE + config().RECONCILE_GRACE)
     waited = Least(Now() - F("updated_at"), Value(LONGEST_PAUSE), output_field=DurationField())
     rows.model._default_manager.filter(pk__in=[row.pk for row in due]).update(
@@ -95,22 +115,29 @@ def _ring_asset(asset: Asset) -> None:
 def _ring_variants(limit: int) -> int:
     with transaction.atomic(using=database()):
         due = _claim_due(Variant.objects.all(), limit)
-        ring(due, priority=jobs.AGAIN)
+        ring(due, again=True)
     return len(due)
 
 
 def _doom_abandoned(limit: int) -> int:
     """Outputs whose writer died over them: nothing else knows that they may exist (W1.8)."""
-    expected = StoredObject.objects.filter(state="expected", wake_at__lte=Now())
     with transaction.atomic(using=database()):
-        due = list(expected.order_by("wake_at").select_for_update(skip_locked=True)[:limit])
+        due = list(_due(_expected()).select_for_update(skip_locked=True)[:limit])
         return ledger.doom(due, settled=True)
+
+
+def _expected() -> QuerySet[StoredObject]:
+    return StoredObject.objects.filter(state="expected")
+
+
+def _deletable() -> QuerySet[StoredObject]:
+    return StoredObject.objects.filter(state__in=("doomed", "gone"))
 
 
 def _ring_objects(limit: int) -> int:
     """Objects to be deleted, or deleted once more."""
     with transaction.atomic(using=database()):
-        due = _claim_due(StoredObject.objects.filter(state__in=("doomed", "gone")), limit)
+        due = _claim_due(_deletable(), limit)
         assets = {str(stored.asset_id) for stored in due}
         arguments = [{"asset_id": asset_id, "profile": ""} for asset_id in sorted(assets)]
         jobs.enqueue_many(jobs.PURGE, arguments)
@@ -118,8 +145,11 @@ def _ring_objects(limit: int) -> int:
 
 
 def _send_late_events(limit: int) -> int:
+    return emit_pending(list(_late_events().values_list("pk", flat=True)[:limit]))
+
+
+def _late_events() -> QuerySet[Transition]:
     """Events whose process died between its commit and the sending."""
-    late = Transition.objects.filter(
-        emitted_at__isnull=True, at__lte=Now() - timedelta(seconds=config().RECONCILE_GRACE)
-    )
-    return emit_pending(list(late.order_by("at").values_list("pk", flat=True)[:limit]))
+    patience = timedelta(seconds=config().RECONCILE_GRACE)
+    late = Transition.objects.filter(emitted_at__isnull=True, at__lte=Now() - patience)
+    return late.order_by("at")

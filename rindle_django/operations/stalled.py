@@ -51,16 +51,16 @@ WHERE job.status = 'doing'
         WHERE rindle_variant.asset_id = about.asset_id AND lease_until > now())
 ORDER BY job.id
 LIMIT %(limit)s
-FOR UPDATE OF job SKIP LOCKED
 """
+ALONE = "FOR UPDATE OF job SKIP LOCKED"
 
 
-def fail_stalled(limit: int) -> int:
+def fail_stalled(limit: int, *, dry_run: bool = False) -> int:
     """Mark up to ``limit`` of the library's dead jobs as failed; returns how many."""
     with transaction.atomic(using=database()), connections[database()].cursor() as cursor:
-        cursor.execute(STALLED, {**_patience(), "limit": limit})
+        cursor.execute(STALLED if dry_run else STALLED + ALONE, {**_patience(), "limit": limit})
         dead = [row[0] for row in cursor.fetchall()]
-        for job_id in dead:
+        for job_id in () if dry_run else dead:
             ending = {"job_id": job_id, "status": "failed", "delete_job": False}
             cursor.execute(sql.queries["finish_job"], ending)
     return len(dead)

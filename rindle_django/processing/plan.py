@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rindle_django import claims, jobs
@@ -12,6 +13,8 @@ from rindle_django.processing.aggregate import settle_asset
 from rindle_django.profiles import Profile
 
 IMAGE_KINDS = frozenset({"image"})
+# Seconds after which what waits behind all else is looked at, in case its job was lost.
+LONG_WAIT = 3600.0
 
 
 def plan_variants(asset: Asset, profile: type[Profile]) -> None:
@@ -35,16 +38,29 @@ def plan_variants(asset: Asset, profile: type[Profile]) -> None:
     settle_asset(asset)
 
 
-def queue(variants: Sequence[Variant], **fields: Any) -> None:
-    """Move variants to ``queued``, with ``fields``, and enqueue the job of each that moved."""
-    moved = transition_all(variants, "queued", **fields, **claims.due_in(0))
-    ring([variant for variant in variants if variant in moved])
+def queue(variants: Sequence[Variant], *, priority: int = 0, **fields: Any) -> list[Variant]:
+    """Move variants to ``queued``, with ``fields``, and enqueue the job of each that moved.
+
+    Those of a ``priority`` below 0 wait until nothing else does: nobody is to ring for them again
+    while they do.
+    """
+    patience = LONG_WAIT if priority < 0 else 0.0
+    moved = transition_all(
+        variants, "queued", priority=priority, **fields, **claims.due_in(patience)
+    )
+    keys = {variant.pk for variant in moved}
+    queued = [variant for variant in variants if variant.pk in keys]
+    ring(queued)
+    return queued
 
 
-def ring(variants: Sequence[Variant], *, delay: float = 0.0, priority: int = 0) -> None:
-    """Enqueue the jobs that look at ``variants``."""
-    images = [each for each in variants if each.kind in IMAGE_KINDS]
-    others = [each for each in variants if each.kind not in IMAGE_KINDS]
-    for job, rung in ((jobs.PROCESS, images), (jobs.MEDIA, others)):
-        arguments = [{"asset_id": str(v.asset_id), "variant_name": v.name} for v in rung]
+def ring(variants: Sequence[Variant], *, delay: float = 0.0, again: bool = False) -> None:
+    """Enqueue the jobs that look at ``variants``, each at its own priority. What is rung for
+    ``again`` goes before what is not, but never before fresh work if it was to wait for that."""
+    groups: dict[tuple[jobs.Job, int], list[Mapping[str, jobs.Argument]]] = defaultdict(list)
+    for each in variants:
+        job = jobs.PROCESS if each.kind in IMAGE_KINDS else jobs.MEDIA
+        priority = jobs.AGAIN if again and each.priority >= 0 else each.priority
+        groups[job, priority].append({"asset_id": str(each.asset_id), "variant_name": each.name})
+    for (job, priority), arguments in groups.items():
         jobs.enqueue_many(job, arguments, delay=delay, priority=priority)

@@ -100,7 +100,7 @@ def _start(asset: Asset, variant: Variant) -> Attempt | None:
     digest = recipe.digest()
     Variant.objects.filter(pk=variant.pk).update(recipe_digest=digest)
     variant.recipe_digest = digest
-    return Attempt(variant, recipe, _output_of(asset, recipe), _run_of(variant))
+    return Attempt(variant, recipe, _output_of(asset, recipe), _run_of(asset, variant))
 
 
 def _output_of(asset: Asset, recipe: ImageRecipe) -> StoredObject:
@@ -117,9 +117,11 @@ def _close_lost_runs(variant: Variant) -> None:
     ProcessingRun.objects.filter(variant_id=variant.pk, outcome="running").update(outcome="lost")
 
 
-def _run_of(variant: Variant) -> ProcessingRun:
+def _run_of(asset: Asset, variant: Variant) -> ProcessingRun:
     return ProcessingRun.objects.create(
         asset_id=variant.asset_id,
+        profile=asset.profile,
+        pixels=asset.width * asset.height if asset.width and asset.height else None,
         variant_id=variant.pk,
         variant_name=variant.name,
         attempt=variant.attempts,

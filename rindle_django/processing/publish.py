@@ -13,6 +13,8 @@ from rindle_django.media.images import Rendered
 from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant
 from rindle_django.processing.aggregate import settle_asset
 from rindle_django.processing.plan import ring
+from rindle_django.processing.retire import retire
+from rindle_django.profiles import profile_of_row
 from rindle_django.purge import enqueue_purge
 from rindle_django.states import ACTIVE_VARIANT_STATES, VERIFIED_ASSET_STATES
 
@@ -58,11 +60,17 @@ def publish(
         )
         if not won:
             cancel_all(asset)
-        loser = served if won else output
-        _close(run, "succeeded" if won else "superseded")
-        if loser is not None:
-            ledger.doom([loser], settled=True)
+        _close(
+            run,
+            "succeeded" if won else "superseded",
+            cpu_seconds=rendered.cpu_seconds,
+            byte_size=rendered.byte_size,
+        )
+        if not won:
+            ledger.doom([output], settled=True)
             enqueue_purge(asset)
+        elif served is not None:
+            retire(profile_of_row(asset.profile), [served.pk])
         settle_asset(asset)
     return won
 
@@ -124,10 +132,12 @@ def give_up(variant: Variant, code: str, text: str) -> None:
     transition(variant, "failed", reason_code=code, reason=text, **claims.AT_REST)
 
 
-def _close(run: ProcessingRun, outcome: str, code: str = "", text: str = "") -> None:
+def _close(
+    run: ProcessingRun, outcome: str, code: str = "", text: str = "", **cost: float | None
+) -> None:
     # A run that was taken over is "lost" already, whatever its former worker says now.
     ProcessingRun.objects.filter(pk=run.pk, outcome="running").update(
-        outcome=outcome, reason_code=code, reason=text, finished_at=Now()
+        outcome=outcome, reason_code=code, reason=text, finished_at=Now(), **cost
     )
 
 

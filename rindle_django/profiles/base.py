@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -146,6 +146,14 @@ def get_profile(profile: str | type[Profile]) -> type[Profile]:
         return _registry[name]
     except KeyError:
         raise RequestRefused("unknown_profile", profile=name) from None
+
+
+def chosen(names: str | Collection[str] | None) -> tuple[type[Profile], ...]:
+    """The profiles of these names, or all of them for None. Raises
+    RequestRefused("unknown_profile")."""
+    if names is None:
+        return registered()
+    return tuple(get_profile(name) for name in ([names] if isinstance(names, str) else names))
 
 
 def profile_of_row(name: str) -> type[Profile]:

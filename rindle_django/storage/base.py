@@ -295,6 +295,6 @@ class Adapter(ABC):
         """The lasting, unsigned URL of an object that anybody may read (W4.2)."""
 
     @outside_transactions
-    def sweep_temp(self, older_than_seconds: float) -> int:  # noqa: ARG002
-        """Remove what killed writes left behind; returns how many pieces."""
+    def sweep_temp(self, older_than_seconds: float, *, dry_run: bool = False) -> int:  # noqa: ARG002
+        """Remove what killed writes left behind; returns how many pieces. A dry run only counts."""
         return 0

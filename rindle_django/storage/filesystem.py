@@ -150,8 +150,8 @@ class FileSystemAdapter(Adapter):
                 failed[key] = error.code
         return Deletion({key: "unlinked" for key in keys if key not in failed}, failed)
 
-    def sweep_temp(self, older_than_seconds: float) -> int:
-        return self.folder.sweep(older_than_seconds, "sweep_temp")
+    def sweep_temp(self, older_than_seconds: float, *, dry_run: bool = False) -> int:
+        return self.folder.sweep(older_than_seconds, "sweep_temp", dry_run=dry_run)
 
     # --- URLs ----------------------------------------------------------------------------------
 

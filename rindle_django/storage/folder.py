@@ -214,13 +214,14 @@ class Folder:
         if self.stat(key, operation) is not None:
             raise self._unavailable(operation, "the file is still there")
 
-    def sweep(self, older_than_seconds: float, operation: str) -> int:
+    def sweep(self, older_than_seconds: float, operation: str, *, dry_run: bool = False) -> int:
         """Remove unfinished files that nobody has written to for that long."""
         swept, oldest = 0, time.time() - older_than_seconds
         with self.translated(operation):
             for left in self.temp.iterdir() if self.temp.is_dir() else ():
                 if TEMP_NAME.fullmatch(left.name) and left.lstat().st_mtime < oldest:
-                    left.unlink(missing_ok=True)
+                    if not dry_run:
+                        left.unlink(missing_ok=True)
                     swept += 1
         return swept
 

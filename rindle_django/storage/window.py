@@ -24,6 +24,11 @@ class Window:
         return self.start + self.length
 
 
+def longest_life(ttl: int) -> int:
+    """How many seconds a URL lives at most from the moment when it was issued."""
+    return ttl + _length(ttl)
+
+
 def window_for(ttl: int, now: float | None = None) -> Window:
     """The window that is open now, half as long as ``ttl``.
 
@@ -31,5 +36,9 @@ def window_for(ttl: int, now: float | None = None) -> Window:
     times ``ttl`` to live whenever it is handed out.
     """
     moment = int(time.time() if now is None else now)
-    length = max(1, min(ttl // 2, MAX_WINDOW))
+    length = _length(ttl)
     return Window(start=moment - moment % length, length=length)
+
+
+def _length(ttl: int) -> int:
+    return max(1, min(ttl // 2, MAX_WINDOW))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from django.db.models import Q
 from django.http import (
     FileResponse,
     HttpRequest,
@@ -22,6 +23,7 @@ from django.utils.http import parse_etags
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
+from rindle_django import ledger
 from rindle_django.errors import RequestRefused
 from rindle_django.models import StoredObject, UploadSession
 from rindle_django.profiles import profile_of_row
@@ -128,9 +130,9 @@ def _open(grant: GetGrant) -> BinaryIO:
     # A link outlives a deletion or a quarantine; what was taken back must not be shown any more,
     # and what is not verified never (X8).
     if not StoredObject.objects.filter(
+        Q(state="present") | ledger.retired(),
         storage=grant.alias,
         key=grant.key,
-        state="present",
         asset__state__in=VERIFIED_ASSET_STATES,
     ).exists():
         raise RequestRefused("media_not_found")

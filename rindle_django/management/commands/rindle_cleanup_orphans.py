@@ -15,6 +15,8 @@ class Command(ReportingCommand):
         "Removes ended uploads with their bytes, and quarantined or unattached assets past their "
         "time. Reports only, unless --no-dry-run."
     )
+    by_profile = True
+    unit = "assets"
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -22,7 +24,10 @@ class Command(ReportingCommand):
 
     def work(self, **options: Any) -> CleanupReport:
         return cleanup_orphans(
-            dry_run=options["dry_run"], storage=options["storage"], limit=options["limit"]
+            dry_run=options["dry_run"],
+            storage=options["storage"],
+            limit=options["limit"],
+            profile=options["profile"],
         )
 
     def failures(self, report: CleanupReport) -> int:

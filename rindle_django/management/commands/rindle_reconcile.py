@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
-
-from rindle_django.lifecycle import caused_by
-from rindle_django.operations.reconcile import BATCH, reconcile
+from rindle_django.management.base import ReportingCommand
+from rindle_django.operations.reconcile import BATCH, ReconcileReport, reconcile
 
 
-class Command(BaseCommand):
-    help = "Rings again for all due work, whatever became of its jobs. Needs no worker itself."
+class Command(ReportingCommand):
+    help = (
+        "Rings again for all due work, whatever became of its jobs. Needs no worker itself. "
+        f"--limit is per kind of row ({BATCH} unless given)."
+    )
+    dry_run_default = False
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--limit", type=int, default=BATCH, help="Rows of each kind.")
-        parser.add_argument("--format", choices=("text", "json"), default="text")
+    def work(self, **options: Any) -> ReconcileReport:
+        return reconcile(options["limit"] or BATCH, dry_run=options["dry_run"])
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        with caused_by(command="rindle_reconcile"):
-            counts = asdict(reconcile(options["limit"]))
-        if options["format"] == "json":
-            self.stdout.write(json.dumps(counts))
-            return
-        for name, value in counts.items():
-            self.stdout.write(f"{name}: {value}")
+    def failures(self, report: ReconcileReport) -> int:
+        return 0

@@ -20,6 +20,7 @@ class Command(ReportingCommand):
         "remembers what it saw, deletes what has no row and marks variants that have no object, "
         "each only when a second run sees it again."
     )
+    unit = "keys"
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -16,6 +16,8 @@ from rindle_django.operations.verify.findings import FINDINGS, Rules
 from rindle_django.operations.verify.remedy import regenerate, remedy
 from rindle_django.operations.verify.report import VerifyReport, write_plan
 from rindle_django.profiles import registered
+from rindle_django.progress import advanced
+from rindle_django.storage import adapter_for
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +36,10 @@ def verify_storage(
 
     A dry run writes nothing, not even what it saw, and begins at the start. Else a run goes on
     where the last one was broken off, by ``limit`` keys or by anything else. ``plan`` is written
-    one line of JSON for each difference.
+    one line of JSON for each difference. Raises Misconfigured("unknown_storage").
     """
+    if storage is not None and not StoredObject.objects.filter(storage=storage).exists():
+        adapter_for(storage)  # a typo must not look like a clean storage (C1.5)
     report = VerifyReport(dry_run=dry_run)
     run = Run(rules or Rules(), report, limit, plan, from_start)
     for alias in [storage] if storage is not None else _storages():
@@ -104,6 +108,7 @@ class Run:
 
     def _count(self, alias: str, page: Page) -> None:
         self.report.count(page.counts)
+        advanced(page.seen)
         self.left = None if self.left is None else max(0, self.left - page.seen)
         for name, finding in FINDINGS.items():
             if finding.alarming and page.counts[name]:

@@ -33,7 +33,11 @@ STORAGES = {
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-RINDLE = {"TEMP_DIR": str(folder() / "work"), **json.loads(os.environ.get("CHAOS_RINDLE", "{}"))}
+RINDLE = {
+    "TEMP_DIR": str(folder() / "work"),
+    "SUPERSEDED_GRACE": 0,
+    **json.loads(os.environ.get("CHAOS_RINDLE", "{}")),
+}
 PROCRASTINATE_WORKER_DEFAULTS = {
     "delete_jobs": "successful",
     **json.loads(os.environ.get("CHAOS_WORKER", "{}")),

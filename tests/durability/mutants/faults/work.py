@@ -58,8 +58,8 @@ MUTANTS = (
     Mutant(
         "former-output-left-behind",
         "W1.8: what is not served any more stays in storage",
-        "rindle_django/processing/publish.py",
-        "            ledger.doom([loser], settled=True)\n",
+        "rindle_django/processing/retire.py",
+        "    ledger.retire(StoredObject.objects.filter(pk__in=objects), keep_for=grace)\n",
         "",
         tests(
             "processing/test_two_workers",

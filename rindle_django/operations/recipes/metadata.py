@@ -1,0 +1,169 @@
+"""Looking again at originals of which something is not known, for instance from before it was
+asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+
+from rindle_django.errors import ContentRefused, reason_code
+from rindle_django.interruption import attentive
+from rindle_django.lifecycle import locked
+from rindle_django.media.images import ImageHeader, probe_image
+from rindle_django.models import Asset, Checkpoint, Key
+from rindle_django.operations.recipes.batches import Budget, batches
+from rindle_django.processing.limits import limits_of
+from rindle_django.profiles import chosen, profile_of_row
+from rindle_django.progress import advanced
+from rindle_django.states import VERIFIED_ASSET_STATES
+from rindle_django.storage import adapter_for
+from rindle_django.workspace import workspace
+
+logger = logging.getLogger(__name__)
+BATCH = 100
+FIELDS = ("width", "height", "pages", "has_alpha")
+
+
+@dataclass
+class BackfillReport:
+    """``unchanged`` ones said nothing new; ``errors`` by the codes in ``reasons``."""
+
+    dry_run: bool = True
+    found: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    errors: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+def backfill_metadata(
+    *,
+    profile: str | Collection[str] | None = None,
+    limit: int | None = None,
+    dry_run: bool = True,
+    everything: bool = False,
+    from_start: bool = False,
+) -> BackfillReport:
+    """Read the headers of verified images again and write down what was not known of them.
+
+    Merges: what is in ``metadata`` stays, what the header says goes under ``probe`` (C2.17). One at
+    a time, each from its own storage, and the next run goes on where this one stopped: those that
+    are done lack nothing any more. ``everything`` looks at all images; that pass remembers how far
+    it came, unless ``from_start``. A dry run counts. Raises RequestRefused("unknown_profile").
+    """
+    images = _images([each.name for each in chosen(profile)], everything=everything)
+    report = BackfillReport(dry_run=dry_run)
+    if dry_run:
+        report.found = (images if limit is None else images[:limit]).count()
+        return report
+    reasons: Counter[str] = Counter()
+    for asset_id in _each(images, limit, _Bookmark(profile, from_start) if everything else None):
+        report.found += 1
+        _look_again(asset_id, report, reasons)
+        advanced()
+    report.reasons = dict(reasons)
+    return report
+
+
+def _images(profiles: Collection[str], *, everything: bool) -> QuerySet[Asset]:
+    images = Asset.objects.filter(
+        profile__in=profiles,
+        state__in=VERIFIED_ASSET_STATES,
+        kind="image",
+        original__isnull=False,
+    )
+    if everything:
+        return images
+    lacking = Q()
+    for name in FIELDS:
+        lacking |= Q(**{f"{name}__isnull": True})
+    return images.filter(lacking)
+
+
+class _Bookmark:
+    """How far a pass over everything has come; of each choice of profiles its own."""
+
+    def __init__(self, profile: str | Collection[str] | None, from_start: bool) -> None:
+        names = ",".join(sorted(each.name for each in chosen(profile)))
+        digest = hashlib.sha256(names.encode()).hexdigest()[:16]
+        self._rows = Checkpoint.objects.filter(pk=f"backfill_metadata:{digest}")
+        self._name = f"backfill_metadata:{digest}"
+        if from_start:
+            self.close()
+
+    def where(self) -> str | None:
+        return self._rows.values_list("cursor", flat=True).first()
+
+    def put(self, cursor: Key) -> None:
+        Checkpoint.objects.update_or_create(
+            pk=self._name, defaults={"cursor": str(cursor), "updated_at": Now()}
+        )
+
+    def close(self) -> None:
+        self._rows.delete()
+
+
+def _each(images: QuerySet[Asset], limit: int | None, bookmark: _Bookmark | None) -> Iterator[Key]:
+    budget = Budget(limit)
+    if bookmark is not None and (last := bookmark.where()) is not None:
+        images = images.filter(pk__gt=last)
+    for batch in batches(images, budget, "pk", size=BATCH):
+        for (asset_id,) in batch:
+            yield asset_id
+            budget.spend(1)
+            if bookmark is not None:
+                bookmark.put(asset_id)
+    if bookmark is not None and not budget.spent:
+        bookmark.close()
+
+
+def _look_again(asset_id: Key, report: BackfillReport, reasons: Counter[str]) -> None:
+    try:
+        asset = Asset.objects.select_related("original").get(pk=asset_id)
+        changed = _write(asset, _probe(asset))
+    except Exception as error:
+        if not Asset.objects.filter(pk=asset_id, state__in=VERIFIED_ASSET_STATES).exists():
+            report.unchanged += 1  # it was given up meanwhile: nothing failed
+            return
+        logger.warning("Asset %s could not be looked at again", asset_id, exc_info=True)
+        report.errors += 1
+        reasons[reason_code(error)] += 1
+    else:
+        report.updated += changed
+        report.unchanged += not changed
+
+
+def _probe(asset: Asset) -> ImageHeader:
+    """From the verified bytes: their hash is compared on every read."""
+    assert asset.original is not None
+    digest = hashlib.sha256()
+    with workspace() as folder:
+        path = folder / "original"
+        adapter_for(asset.original.storage).download(
+            asset.original.key, path, on_chunk=attentive(digest.update)
+        )
+        if digest.hexdigest() != asset.sha256:
+            raise ContentRefused("checksum_mismatch")
+        return probe_image(path, asset.content_type, limits_of(profile_of_row(asset.profile)))
+
+
+def _write(probed: Asset, header: ImageHeader) -> bool:
+    """Onto the row as it is now, not as it was before the download. Whether that changed it."""
+    with locked(probed.pk) as asset:
+        if asset.original_id != probed.original_id or asset.state not in VERIFIED_ASSET_STATES:
+            return False
+        known: dict[str, Any] = {name: getattr(asset, name) for name in (*FIELDS, "metadata")}
+        said = {name: getattr(header, name) for name in FIELDS}
+        probe = {**asset.metadata.get("probe", {}), "orientation": header.orientation}
+        said["metadata"] = {**asset.metadata, "probe": probe}
+        if said == known:
+            return False
+        Asset.objects.filter(pk=asset.pk).update(**said, updated_at=Now())
+        return True
