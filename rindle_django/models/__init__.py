@@ -2,6 +2,7 @@
 
 from rindle_django.models.asset import PROMOTE_TRIES, Asset
 from rindle_django.models.attachment import Attachment
+from rindle_django.models.audit import Erasure, Repair
 from rindle_django.models.base import Claimable, Key, Row, Stateful
 from rindle_django.models.history import Transition
 from rindle_django.models.object import StoredObject
@@ -16,9 +17,11 @@ __all__ = [
     "Asset",
     "Attachment",
     "Claimable",
+    "Erasure",
     "FailedVariant",
     "Key",
     "ProcessingRun",
+    "Repair",
     "Row",
     "Sighting",
     "Stateful",
