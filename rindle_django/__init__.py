@@ -21,7 +21,18 @@ if TYPE_CHECKING:
         detach as detach,
     )
     from rindle_django.delivery import url as url, variant_url as variant_url
+    from rindle_django.lifecycle import caused_by as caused_by
     from rindle_django.operations.doctor import diagnose as diagnose
+    from rindle_django.operations.erasure import (
+        erase_owner as erase_owner,
+        erase_owners as erase_owners,
+        preview_erasure as preview_erasure,
+    )
+    from rindle_django.operations.explain import explain as explain
+    from rindle_django.operations.repair import (
+        reprobe as reprobe,
+        unquarantine as unquarantine,
+    )
     from rindle_django.processing import (
         cancel_processing as cancel_processing,
         requeue_variants as requeue_variants,
@@ -45,7 +56,11 @@ if TYPE_CHECKING:
 _ROOMS = {
     "attachments": "MediaSlot MediaSlots attach attached attachments_of detach",
     "delivery": "url variant_url",
+    "lifecycle": "caused_by",
     "operations.doctor": "diagnose",
+    "operations.erasure": "erase_owner erase_owners preview_erasure",
+    "operations.explain": "explain",
+    "operations.repair": "reprobe unquarantine",
     "processing": "cancel_processing requeue_variants",
     "profiles": "Delivery ImageRecipe Profile",
     "purge": "discard",
@@ -64,9 +79,15 @@ _ASYNC = {
         "detach",
         "diagnose",
         "discard",
+        "erase_owner",
+        "erase_owners",
+        "explain",
         "initiate_upload",
+        "preview_erasure",
+        "reprobe",
         "requeue_variants",
         "sign_upload",
+        "unquarantine",
         "upload",
         "url",
         "variant_url",

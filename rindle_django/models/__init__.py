@@ -2,6 +2,7 @@
 
 from rindle_django.models.asset import PROMOTE_TRIES, Asset
 from rindle_django.models.attachment import Attachment
+from rindle_django.models.audit import Erasure, Repair
 from rindle_django.models.base import Claimable, Key, Row, Stateful
 from rindle_django.models.checkpoint import Checkpoint
 from rindle_django.models.history import Transition
@@ -18,9 +19,11 @@ __all__ = [
     "Attachment",
     "Checkpoint",
     "Claimable",
+    "Erasure",
     "FailedVariant",
     "Key",
     "ProcessingRun",
+    "Repair",
     "Row",
     "Sighting",
     "Stateful",

@@ -29,14 +29,15 @@ def settle_assets(assets: Sequence[Asset]) -> None:
         variants[asset_id].append((state, kind))
     moving: dict[str, list[Asset]] = defaultdict(list)
     for asset in assets:
-        wanted = _implied(variants[asset.pk])
+        wanted = implied_state(variants[asset.pk])
         if asset.state != wanted and asset.state in VERIFIED_ASSET_STATES:
             moving[wanted].append(asset)
     for wanted, those in moving.items():
         transition_all(those, wanted, only_from=VERIFIED_ASSET_STATES)
 
 
-def _implied(variants: list[tuple[str, str]]) -> str:
+def implied_state(variants: list[tuple[str, str]]) -> str:
+    """The state that variants, each with its state and kind, make of a verified asset."""
     active = [kind for state, kind in variants if state in ACTIVE_VARIANT_STATES]
     if active:
         return IMAGE_WORK if all(kind == "image" for kind in active) else AV_WORK
