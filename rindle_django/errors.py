@@ -88,6 +88,7 @@ CODES: dict[str, Code] = {
     "variant_not_requeueable": _request("A variant that is {state} cannot be requeued.", 409),
     "variant_not_cancellable": _request("A variant that is {state} cannot be cancelled.", 409),
     "request_invalid": _request("The request is not understood: {why}."),
+    "filter_invalid": _request("The filter {name} is not usable: {why}."),
     "unknown_check": _request("There is no check {check!r}; rindle_doctor --list names them.", 404),
     # --- verdicts on bytes ---------------------------------------------------------------------
     "empty_file": _content("The file is empty."),
