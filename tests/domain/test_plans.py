@@ -42,6 +42,8 @@ PARTIAL = (
     "rindle_transition_unsent",
     "rindle_variant_failed",
     "rindle_object_kept",
+    "rindle_asset_unsettled",
+    "rindle_variant_unsettled",
 )
 # A site that has run for a while: nearly all is at rest, a little of everything is due.
 FILL = """
