@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         reprobe as reprobe,
         unquarantine as unquarantine,
     )
+    from rindle_django.operations.status import runtime_status as runtime_status
     from rindle_django.processing import (
         cancel_processing as cancel_processing,
         requeue_variants as requeue_variants,
@@ -61,6 +62,7 @@ _ROOMS = {
     "operations.erasure": "erase_owner erase_owners preview_erasure",
     "operations.explain": "explain",
     "operations.repair": "reprobe unquarantine",
+    "operations.status": "runtime_status",
     "processing": "cancel_processing requeue_variants",
     "profiles": "Delivery ImageRecipe Profile",
     "purge": "discard",
@@ -86,6 +88,7 @@ _ASYNC = {
         "preview_erasure",
         "reprobe",
         "requeue_variants",
+        "runtime_status",
         "sign_upload",
         "unquarantine",
         "upload",

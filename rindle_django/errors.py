@@ -97,6 +97,7 @@ CODES: dict[str, Code] = {
     ),
     "too_many_owners": _request("{count} owners are more than the {limit} allowed at once."),
     "request_invalid": _request("The request is not understood: {why}."),
+    "filter_invalid": _request("The filter {name} is not usable: {why}."),
     "unknown_check": _request("There is no check {check!r}; rindle_doctor --list names them.", 404),
     # --- verdicts on bytes ---------------------------------------------------------------------
     "empty_file": _content("The file is empty."),

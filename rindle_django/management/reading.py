@@ -7,9 +7,14 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
 
 from rindle_django.errors import RequestRefused
 from rindle_django.management.base import ReportingCommand
+
+
+class Unanswered(CommandError):
+    """The database does not answer, or not in time."""
 
 
 class ReadingCommand(ReportingCommand):
@@ -42,6 +47,11 @@ class ReadingCommand(ReportingCommand):
             if options["format"] == "json":
                 self._write({"error": refusal.code, "message": str(refusal)}, 2)
             raise CommandError(str(refusal), returncode=2) from refusal
+        except (OperationalError, InterfaceError) as outage:
+            why = (str(outage).strip().splitlines() or [type(outage).__name__])[0]
+            if options["format"] == "json":
+                self._write({"error": "database_unavailable", "message": why}, 1)
+            raise Unanswered(f"The database does not answer: {why}.", returncode=1) from outage
         code = 1 if self.failures(report) else 0
         if options["format"] == "json":
             self._write(self.document(report), code)

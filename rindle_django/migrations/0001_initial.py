@@ -107,6 +107,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'sighting',
                 'verbose_name_plural': 'sightings',
                 'constraints': [models.UniqueConstraint(fields=('storage', 'key', 'finding'), name='rindle_sighting_key')],
+                'indexes': [models.Index(fields=['finding', 'first_seen_at'], name='rindle_sighting_finding')],
             },
         ),
         migrations.CreateModel(
@@ -318,6 +319,10 @@ class Migration(migrations.Migration):
             model_name='storedobject',
             index=models.Index(fields=['-created_at'], name='rindle_object_created'),
         ),
+        migrations.AddIndex(
+            model_name='storedobject',
+            index=models.Index(condition=models.Q(('attempts__gt', 0), ('state', 'doomed')), fields=['created_at'], name='rindle_object_kept'),
+        ),
         migrations.AddConstraint(
             model_name='storedobject',
             constraint=models.CheckConstraint(condition=models.Q(('state__in', ('expected', 'present', 'doomed', 'gone'))), name='rindle_object_state'),
@@ -344,6 +349,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='asset',
+            index=models.Index(fields=['profile', 'state', '-created_at'], name='rindle_asset_profile_state'),
+        ),
+        migrations.AddIndex(
+            model_name='asset',
+            index=models.Index(condition=models.Q(('state__in', ('available', 'degraded', 'processing', 'quarantined', 'transcoding'))), fields=['state', 'updated_at'], name='rindle_asset_unsettled'),
+        ),
+        migrations.AddIndex(
+            model_name='asset',
             index=models.Index(fields=['actor', '-created_at'], name='rindle_asset_actor'),
         ),
         migrations.AddIndex(
@@ -361,6 +374,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='uploadsession',
             index=models.Index(fields=['state', 'expires_at'], name='rindle_session_expiry'),
+        ),
+        migrations.AddIndex(
+            model_name='uploadsession',
+            index=models.Index(fields=['profile', 'state', 'expires_at'], name='rindle_session_profile'),
         ),
         migrations.AddIndex(
             model_name='uploadsession',
@@ -385,6 +402,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='variant',
             index=models.Index(fields=['-created_at'], name='rindle_variant_created'),
+        ),
+        migrations.AddIndex(
+            model_name='variant',
+            index=models.Index(condition=models.Q(('state__in', ('cancelled', 'missing', 'planned', 'stale'))), fields=['state', 'updated_at'], name='rindle_variant_unsettled'),
+        ),
+        migrations.AddIndex(
+            model_name='variant',
+            index=models.Index(fields=['name', 'published_digest'], name='rindle_variant_recipe'),
         ),
         migrations.AddIndex(
             model_name='variant',

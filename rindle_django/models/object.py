@@ -57,6 +57,12 @@ class StoredObject(Stateful):
             due_index("rindle_object_due"),
             models.Index(fields=["asset", "state"], name="rindle_object_asset"),
             models.Index(fields=["-created_at"], name="rindle_object_created"),
+            # What the storage would not delete.
+            models.Index(
+                fields=["created_at"],
+                name="rindle_object_kept",
+                condition=models.Q(state="doomed", attempts__gt=0),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -62,6 +62,9 @@ class Sighting(models.Model):
                 fields=["storage", "key", "finding"], name="rindle_sighting_key"
             ),
         ]
+        indexes = [
+            models.Index(fields=["finding", "first_seen_at"], name="rindle_sighting_finding")
+        ]
 
     def __str__(self) -> str:
         return f"{self.finding} {self.id}"
