@@ -41,6 +41,10 @@ def queue(variants: Sequence[Variant], **fields: Any) -> None:
     ring([variant for variant in variants if variant in moved])
 
 
+def queue_of(variant: Variant) -> str:
+    return (jobs.PROCESS if variant.kind in IMAGE_KINDS else jobs.MEDIA).queue
+
+
 def ring(variants: Sequence[Variant], *, delay: float = 0.0, priority: int = 0) -> None:
     """Enqueue the jobs that look at ``variants``."""
     images = [each for each in variants if each.kind in IMAGE_KINDS]

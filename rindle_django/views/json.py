@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.db import transaction
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
+from rindle_django import telemetry
 from rindle_django.errors import Kind, RequestRefused, RindleError
 
 logger = logging.getLogger(__name__)
@@ -31,16 +33,31 @@ def answers_json(
 
     @functools.wraps(view)
     def answering(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        try:
-            response: HttpResponseBase = view(request, *args, **kwargs)
-        except RindleError as error:
-            response = _refusal(error)
+        with _watched(view.__name__, request) as (timing, span):
+            try:
+                response: HttpResponseBase = view(request, *args, **kwargs)
+            except RindleError as error:
+                response = _refusal(error)
+                timing.failed(error)
+                span.failed(error)
+            span.say({"http.response.status_code": response.status_code})
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 
     outside: Callable[Concatenate[HttpRequest, P], HttpResponseBase]
     outside = transaction.non_atomic_requests(answering)
     return outside
+
+
+@contextmanager
+def _watched(view: str, request: HttpRequest) -> Iterator[tuple[telemetry.Timing, telemetry.Span]]:
+    """Goes on with the trace that the browser's ``traceparent`` names, if it sent one."""
+    with (
+        telemetry.timed("rindle.request.duration", {"view": view}) as timing,
+        telemetry.received(f"rindle.request.{view}", request.headers) as span,
+    ):
+        span.say({"http.request.method": request.method or ""})
+        yield timing, span
 
 
 def _refusal(error: RindleError) -> JsonResponse:
