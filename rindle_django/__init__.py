@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         detach as detach,
     )
     from rindle_django.delivery import url as url, variant_url as variant_url
+    from rindle_django.operations.gauges import observe as observe
     from rindle_django.processing import (
         cancel_processing as cancel_processing,
         requeue_variants as requeue_variants,
@@ -46,6 +47,7 @@ _ROOMS = {
     "delivery": "url variant_url",
     "processing": "cancel_processing requeue_variants",
     "profiles": "Delivery ImageRecipe Profile",
+    "operations.gauges": "observe",
     "purge": "discard",
     "views.actors": "actor_of",
     "uploads": "UploadTicket abort_upload initiate_upload sign_upload upload verify_upload",

@@ -9,11 +9,12 @@ from rindle_django.telemetry.meters import (
     AVAILABLE,
     Timing,
     measuring,
+    observed,
     record,
     record_once_committed,
     timed,
 )
-from rindle_django.telemetry.names import METRICS, SPANS, UNBOUNDED
+from rindle_django.telemetry.names import GAUGES, METRICS, SPANS, UNBOUNDED
 from rindle_django.telemetry.traces import (
     Span,
     current_traceparent,
@@ -26,6 +27,7 @@ from rindle_django.telemetry.traces import (
 
 __all__ = [
     "AVAILABLE",
+    "GAUGES",
     "METRICS",
     "SPANS",
     "UNBOUNDED",
@@ -36,6 +38,7 @@ __all__ = [
     "labels",
     "link",
     "measuring",
+    "observed",
     "received",
     "record",
     "record_once_committed",

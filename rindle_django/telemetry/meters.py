@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -90,4 +90,16 @@ def _instrument(name: str) -> Any:
     assert metric.kind == HISTOGRAM, f"{name} is observed, not recorded"
     return meter.create_histogram(
         name, **about, explicit_bucket_boundaries_advisory=BUCKETS[metric.unit]
+    )
+
+
+def observed(name: str, read: Callable[[], Iterable[tuple[float, Mapping[str, str]]]]) -> None:
+    """Have a gauge's values and labels read whenever metrics are collected."""
+    metric = METRICS[name]
+
+    def observations(_: Any) -> list[Any]:
+        return [metrics.Observation(value, labels) for value, labels in read()]
+
+    metrics.get_meter(SCOPE).create_observable_gauge(
+        name, [observations], unit=metric.unit, description=metric.meaning
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -15,6 +13,7 @@ from rindle_django.operations.cleanup import abort_incomplete_uploads, cleanup_o
 from rindle_django.telemetry import UNBOUNDED
 from rindle_django.testing import drain_jobs
 from tests.kit import arrive, fresh, named, picture, ready
+from tests.telemetry.reading import points
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -74,17 +73,6 @@ def test_events_are_notes_on_the_span_they_happened_in(spans: InMemorySpanExport
     for each in spans.get_finished_spans():
         for note in each.events:
             assert not UNBOUNDED & set(note.attributes or {})
-
-
-def points(reader: InMemoryMetricReader) -> dict[str, list[Any]]:
-    data = reader.get_metrics_data()
-    assert data is not None
-    return {
-        metric.name: list(metric.data.data_points)
-        for resource in data.resource_metrics
-        for scope in resource.scope_metrics
-        for metric in scope.metrics
-    }
 
 
 def test_every_event_is_counted_under_bounded_labels(measured: InMemoryMetricReader):

@@ -25,4 +25,4 @@ class TracedConfig(AppConfig):
 
 
 def _line(span: ReadableSpan) -> str:
-    return span.to_json(indent=None) + "\n"
+    return f"{span.to_json(indent=None)}\n"
