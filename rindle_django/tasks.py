@@ -62,7 +62,7 @@ def _task(job: jobs.Job) -> Callable[[Callable[..., None]], Task[..., None, ...]
 def _because(context: JobContext) -> Iterator[None]:
     job = context.job
     with (
-        telemetry.timed("rindle.job.duration", {"task": job.task_name}),
+        telemetry.timed("rindle.job.duration", {"queue": job.queue, "task": job.task_name}),
         caused_by(task=job.task_name, job=job.id, run=job.attempts + 1),
     ):
         yield

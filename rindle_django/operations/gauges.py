@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from threading import Lock
 from typing import Any
 
@@ -105,11 +105,12 @@ MAINTENANCE = tuple(job.name for job in jobs.JOBS if job.queue == jobs.RECONCILE
 Rows = Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]
 
 
+@cache
 def observe() -> bool:
     """Have the gauges of the system's state collected in this process, from now on.
 
-    Call it once, after the meter provider is set up, in one process: each that does asks the
-    database at each collection. False where OpenTelemetry is not installed.
+    Call it in one process, after the meter provider is set up: each that does asks the database at
+    each collection. Twice is the same as once. False where OpenTelemetry is not installed.
     """
     if not telemetry.AVAILABLE:
         return False

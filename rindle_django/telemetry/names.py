@@ -170,7 +170,7 @@ def label_names(event: Event) -> tuple[str, ...]:
 
 
 TIMED_EVENTS = frozenset(
-    {"rindle.cleanup.run", "rindle.repair.stop", "rindle.repair.exception"}
+    {"rindle.repair.stop", "rindle.repair.exception"}
     | {"rindle.runtime.check.stop"}
     | {"rindle.media.transcode.stop", "rindle.media.transcode.exception"}
 )
@@ -215,7 +215,11 @@ _OF_WORK = (
         "time that calls to storages take",
     ),
     _metric(
-        HISTOGRAM, "job.duration", SECONDS, "task outcome", "time that the library's jobs take"
+        HISTOGRAM,
+        "job.duration",
+        SECONDS,
+        "queue task outcome",
+        "time that the library's jobs take",
     ),
     _metric(
         HISTOGRAM,

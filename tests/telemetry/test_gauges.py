@@ -188,17 +188,23 @@ def test_nothing_is_asked_on_the_callers_connection():
 
 
 def test_gauges_are_collected_once_a_project_asks_for_them(
-    measured: InMemoryMetricReader, monkeypatch: pytest.MonkeyPatch
+    just_started: InMemoryMetricReader, monkeypatch: pytest.MonkeyPatch
 ):
     asked: list[int] = []
     read = gauges.read_state
-    monkeypatch.setattr(gauges, "read_state", lambda: asked.append(1) or read())
+
+    def counting() -> list[gauges.Reading]:
+        asked.append(1)
+        return read()
+
+    monkeypatch.setattr(gauges, "read_state", counting)
     ready()
-    assert not set(points(measured)) & set(telemetry.GAUGES)
+    assert not set(points(just_started)) & set(telemetry.GAUGES)
     assert asked == []
     assert observe() is True
+    assert observe() is True
     arrive(picture(64, 48))
-    collected = points(measured)
+    collected = points(just_started)
     assert len(asked) == 1  # however many gauges there are
     waiting = {
         dict(point.attributes)["queue"]: point.value
