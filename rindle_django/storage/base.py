@@ -153,7 +153,8 @@ def outside_transactions(
 @contextmanager
 def _watched(adapter: Any, operation: str) -> Iterator[None]:
     """Say which storage was called for what, and how it went: never under which key."""
-    operation = operation if operation in Adapter.TOUCHES_STORAGE else "other"
+    known = f"rindle.storage.{operation}" in telemetry.SPANS
+    operation = operation if known else "other"
     where = {"rindle.adapter": adapter.name, "rindle.storage": adapter.alias}
     labels = {"adapter": adapter.name, "operation": operation}
     with (

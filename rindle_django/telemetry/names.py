@@ -91,6 +91,7 @@ SPANS: dict[str, SpanName] = {
         _storage("stat", "asking the storage for an object's length and type"),
         _storage("read_range", "reading a part of an object"),
         _storage("download", "reading an object whole"),
+        _storage("open", "opening an object to serve it, without sending it"),
         _storage("put_file", "writing a file"),
         _storage("put_stream", "writing what is being received"),
         _storage("copy", "copying within the storage"),

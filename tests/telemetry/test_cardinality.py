@@ -52,7 +52,7 @@ def known() -> dict[str, set[Any]]:
         "count": {each.name for report in (AbortReport, CleanupReport) for each in fields(report)},
         "from": states,
         "mode": {"public", "private"},
-        "operation": {*Adapter.TOUCHES_STORAGE, "other"},
+        "operation": {*Adapter.TOUCHES_STORAGE, "open", "other"},
         "outcome": errors | {"ok", *RUN_OUTCOMES},
         "profile": {profile.name for profile in registered()},
         "queue": set(QUEUES),
