@@ -21,8 +21,8 @@ def settle_asset(asset: Asset) -> None:
     variants = list(Variant.objects.filter(asset=asset).values_list("state", "kind"))
     wanted = _implied(variants)
     if asset.state != wanted and asset.state in VERIFIED_ASSET_STATES:
-        moved = transition(asset, wanted, only_from=VERIFIED_ASSET_STATES)
-        if moved and wanted == "ready" and telemetry.measuring():
+        transition(asset, wanted, only_from=VERIFIED_ASSET_STATES)
+        if asset.state == "ready" and telemetry.measuring():
             _tell_first_time(asset)
 
 

@@ -168,7 +168,8 @@ def link(traceparent: str, asset_id: object) -> None:
     """Have the current span point to the trace of an asset that it has to do with."""
     if not AVAILABLE:
         return
-    current, there = trace.get_current_span(), _context_of(traceparent)
+    current = trace.get_current_span()
+    there = _context_of(traceparent) if current.is_recording() else None
     if there is not None and there.trace_id != current.get_span_context().trace_id:
         current.add_link(there, {"rindle.asset_id": str(asset_id)})
 

@@ -52,7 +52,7 @@ def one(spans: InMemorySpanExporter, name: str) -> ReadableSpan:
 
 def trace_of(span: ReadableSpan) -> int:
     assert span.context is not None
-    return span.context.trace_id
+    return int(span.context.trace_id)
 
 
 def links_of(span: ReadableSpan) -> set[int]:
