@@ -12,7 +12,10 @@ from rindle_django.jobs import JOBS
 from rindle_django.operations.doctor import CHECKS
 from rindle_django.operations.invariants import INVARIANTS
 from rindle_django.states import MACHINES
+from rindle_django.telemetry import METRICS, SPANS
+from rindle_django.telemetry.names import ATTRIBUTES, LABELS
 
+_UNITS = {"s": "seconds", "us": "microseconds"}
 FOLDER = Path(__file__).parent / "reference" / "generated"
 
 
@@ -73,6 +76,37 @@ def doctor_page() -> str:
     return table(("Check", "Component", "Looks at", "Deep"), rows)
 
 
+def spans_page() -> str:
+    rows = [
+        (f"`{each.name}`", each.covers, _codes(name for name in each.attributes))
+        for each in SPANS.values()
+    ]
+    return table(("Span", "Covers", "Attributes"), rows)
+
+
+def metrics_page() -> str:
+    rows = [
+        (
+            f"`{each.name}`",
+            f"`{each.prometheus}`",
+            each.kind,
+            _UNITS.get(each.unit, each.unit.strip("{}")),
+            _codes(each.labels) or "none",
+            each.meaning,
+        )
+        for each in METRICS.values()
+    ]
+    return table(("Metric", "In Prometheus", "Kind", "Unit", "Labels", "Meaning"), rows)
+
+
+def labels_page() -> str:
+    return table(("Label", "Value"), [(f"`{name}`", text) for name, text in LABELS.items()])
+
+
+def attributes_page() -> str:
+    return table(("Attribute", "Value"), [(f"`{name}`", text) for name, text in ATTRIBUTES.items()])
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings": settings_page,
     "events": events_page,
@@ -81,6 +115,10 @@ PAGES: dict[str, Callable[[], str]] = {
     "states": states_page,
     "invariants": invariants_page,
     "doctor": doctor_page,
+    "spans": spans_page,
+    "attributes": attributes_page,
+    "metrics": metrics_page,
+    "labels": labels_page,
 }
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         preview_erasure as preview_erasure,
     )
     from rindle_django.operations.explain import explain as explain
+    from rindle_django.operations.gauges import observe as observe
     from rindle_django.operations.repair import (
         reprobe as reprobe,
         unquarantine as unquarantine,
@@ -65,6 +66,7 @@ _ROOMS = {
     "operations.status": "runtime_status",
     "processing": "cancel_processing requeue_variants",
     "profiles": "Delivery ImageRecipe Profile",
+    "operations.gauges": "observe",
     "purge": "discard",
     "views.actors": "actor_of",
     "uploads": "UploadTicket abort_upload initiate_upload sign_upload upload verify_upload",

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections
@@ -19,7 +19,7 @@ from django.db.models import F, Q
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
-from rindle_django import ledger
+from rindle_django import ledger, telemetry
 from rindle_django.conf import config
 from rindle_django.interruption import interrupted_when
 from rindle_django.lifecycle import transition
@@ -62,8 +62,15 @@ def take(row: Claimable, working_state: str) -> bool:
     mine = type(row).objects.filter(unclaimed(), pk=row.pk, state=working_state)
     taken = bool(mine.update(**terms))
     if taken:
+        telemetry.record_once_committed("rindle.claim.lost", 1, {"subject": row.machine.name})
         row.refresh_from_db(fields=list(terms), from_queryset=type(row).objects.all())
     return taken
+
+
+def claimed_at(row: Claimable) -> datetime:
+    """When ``row`` was claimed, by the database's clock. For the one who has just claimed it."""
+    assert row.lease_until is not None
+    return row.lease_until - timedelta(seconds=config().LEASE)
 
 
 def writing_time() -> float:

@@ -11,16 +11,24 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Min
+from django.db.models import DurationField, ExpressionWrapper, Min
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
-from rindle_django import jobs, ledger
+from rindle_django import jobs, ledger, telemetry
 from rindle_django.claims import AT_REST
 from rindle_django.conf import config, database
 from rindle_django.errors import RequestRefused, TransientFailure, reason_code
-from rindle_django.lifecycle import locked, transition, transition_all
-from rindle_django.models import Asset, Key, ProcessingRun, StoredObject, UploadSession, Variant
+from rindle_django.lifecycle import caused_by, locked, transition, transition_all
+from rindle_django.models import (
+    Asset,
+    Key,
+    ProcessingRun,
+    StoredObject,
+    Transition,
+    UploadSession,
+    Variant,
+)
 from rindle_django.states import OPEN_SESSION_STATES, VARIANT
 from rindle_django.storage import Deletion, adapter_for
 
@@ -65,6 +73,7 @@ def request_purge(asset: Asset) -> None:
     enqueue_purge(asset)
 
 
+@telemetry.traced("rindle.discard")
 def discard(asset_id: Key, *, only_from: Collection[str] | None = None) -> bool:
     """Delete an unattached asset; False if it is attached, deleted already, or none of
     ``only_from`` any more.
@@ -72,6 +81,7 @@ def discard(asset_id: Key, *, only_from: Collection[str] | None = None) -> bool:
     The rows' fate is sealed here, in one transaction; the objects go later, by the purge job.
     """
     with locked(asset_id) as asset:
+        telemetry.link(asset.traceparent, asset.pk)
         return not asset.attachments.exists() and discard_locked(asset, only_from=only_from)
 
 
@@ -88,22 +98,42 @@ def purge(asset_id: Key) -> PurgeReport:
 
     Raises TransientFailure when the storage kept an object, so that the job is tried again.
     """
-    _tombstone_if_requested(asset_id)
-    report = _delete_doomed(asset_id)
-    dropped = _drop_rows(asset_id)
+    about: dict[str, str | int] = {"rindle.asset_id": str(asset_id)}
+    with telemetry.span("rindle.purge", parent=_trace_of(asset_id), attributes=about) as span:
+        _tombstone_if_requested(asset_id)
+        report = _delete_doomed(asset_id)
+        dropped = _drop_rows(asset_id)
+        span.say({"rindle.objects": report.deleted, "rindle.kept": report.kept})
+        if report.kept:
+            span.failed(_unconfirmed(report))
     return PurgeReport(deleted=report.deleted, kept=report.kept, dropped=dropped)
+
+
+def _trace_of(asset_id: Key) -> str:
+    """The asset's own; when its rows are dropped already, as its tombstone remembers it."""
+    if not telemetry.tracing():
+        return ""
+    known = Asset.objects.filter(pk=asset_id).values_list("traceparent", flat=True).first()
+    if known is None:
+        buried = Transition.objects.filter(asset_id=asset_id, to_state="deleted").order_by("id")
+        known = buried.values_list("cause__trace", flat=True).first()
+    return known or ""
 
 
 def purge_or_raise(asset_id: Key) -> PurgeReport:
     report = purge(asset_id)
     if report.kept:
-        raise TransientFailure(
-            "storage_unavailable",
-            alias="",
-            operation="delete",
-            detail=f"{report.kept} objects not confirmed",
-        )
+        raise _unconfirmed(report)
     return report
+
+
+def _unconfirmed(report: PurgeReport) -> TransientFailure:
+    return TransientFailure(
+        "storage_unavailable",
+        alias="",
+        operation="delete",
+        detail=f"{report.kept} objects not confirmed",
+    )
 
 
 def _tombstone_if_requested(asset_id: Key) -> None:
@@ -118,7 +148,8 @@ def _tombstone_if_requested(asset_id: Key) -> None:
 
 def _tombstone(asset: Asset, **reason: Any) -> bool:
     # Watched until its rows are dropped: its purge job may be lost like any other.
-    deleted = transition(asset, "deleted", lease_until=None, wake_at=_watched(), **reason)
+    with caused_by(**({"trace": asset.traceparent} if asset.traceparent else {})):
+        deleted = transition(asset, "deleted", lease_until=None, wake_at=_watched(), **reason)
     if deleted:
         variants = list(Variant.objects.filter(asset=asset))
         for variant in variants:
@@ -185,6 +216,7 @@ def _drop_rows(asset_id: Key) -> bool:
                 due = remaining.aggregate(due=Min("wake_at"))["due"]
                 Asset.objects.filter(pk=asset.pk).update(wake_at=due)
                 return False
+            _tell_how_long(asset)
             Asset.objects.filter(pk=asset.pk).update(original=None)
             ProcessingRun.objects.filter(asset_id=asset.pk).delete()
             Variant.objects.filter(asset=asset).delete()
@@ -193,3 +225,16 @@ def _drop_rows(asset_id: Key) -> bool:
             return True
     except RequestRefused:
         return False
+
+
+def _tell_how_long(asset: Asset) -> None:
+    """From the request, or the tombstone where nobody asked, to the confirmation of all objects."""
+    if not telemetry.measuring():
+        return
+    took = Now() - Coalesce("purge_requested_at", "updated_at")
+    (elapsed,) = Asset.objects.filter(pk=asset.pk).values_list(
+        ExpressionWrapper(took, output_field=DurationField())
+    )[0]
+    telemetry.record_once_committed(
+        "rindle.purge.duration", elapsed.total_seconds(), {"profile": asset.profile}
+    )

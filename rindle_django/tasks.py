@@ -6,8 +6,8 @@ Arguments and results of jobs are logged in clear, so there are only ids in and 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from procrastinate import JobContext, RetryDecision
 from procrastinate.contrib.django import app
@@ -16,7 +16,7 @@ from procrastinate.jobs import Job as QueuedJob
 from procrastinate.retry import BaseRetryStrategy
 from procrastinate.tasks import Task
 
-from rindle_django import jobs
+from rindle_django import jobs, telemetry
 from rindle_django.conf import config
 from rindle_django.errors import Kind, classify
 from rindle_django.lifecycle import caused_by
@@ -58,8 +58,14 @@ def _task(job: jobs.Job) -> Callable[[Callable[..., None]], Task[..., None, ...]
     return register
 
 
-def _because(context: JobContext) -> AbstractContextManager[None]:
-    return caused_by(task=context.job.task_name, job=context.job.id, run=context.job.attempts + 1)
+@contextmanager
+def _because(context: JobContext) -> Iterator[None]:
+    job = context.job
+    with (
+        telemetry.timed("rindle.job.duration", {"queue": job.queue, "task": job.task_name}),
+        caused_by(task=job.task_name, job=job.id, run=job.attempts + 1),
+    ):
+        yield
 
 
 @_task(jobs.PROMOTE)

@@ -64,6 +64,7 @@ def _exposed(operation: str) -> Callable[..., Any]:
         SKY[0].struck(operation, args, kwargs)
         return sheltered(self, *args, **kwargs)
 
+    call.__name__ = operation
     return call
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import models, router, transaction
 from django.db.models.functions import Now
 
+from rindle_django import telemetry
 from rindle_django.actors import actor_id
 from rindle_django.attachments.owners import (
     SlotRule,
@@ -32,6 +33,7 @@ REORDER_OFFSET = 1_000_000
 SINGLE = SlotRule(name="", profile="", many=False, limit=1)
 
 
+@telemetry.traced("rindle.attach")
 def attach(owner: models.Model, slot: str, asset: Asset | Key, *, actor: Any = None) -> Attachment:
     """Put ``asset`` (or the one with that id) into ``owner``'s slot.
 
@@ -49,6 +51,7 @@ def attach(owner: models.Model, slot: str, asset: Asset | Key, *, actor: Any = N
         present = list(slot_rows(owner, slot))
         locked = lock_assets([asset_id, *(row.asset_id for row in present)])
         chosen = _eligible(locked.get(str(asset_id)), slot, rule, actor)
+        telemetry.link(chosen.traceparent, chosen.pk)
         for row in present:
             if row.asset_id == chosen.pk:
                 return row
@@ -93,6 +96,7 @@ def reorder(owner: models.Model, slot: str, assets: Sequence[Asset | Key]) -> No
             Attachment.objects.filter(pk=present[asset_id].pk).update(position=position)
 
 
+@telemetry.traced("rindle.detach")
 def _detach_rows(owner: models.Model, rows: models.QuerySet[Attachment]) -> int:
     with transaction.atomic(using=database()):
         _lock_owner(owner)
@@ -170,5 +174,7 @@ def _remove(rows: list[Attachment], locked: dict[str, Asset]) -> None:
         Attachment.objects.filter(asset__in=locked.values()).values_list("asset_id", flat=True)
     )
     for row in rows:
+        asset = locked[str(row.asset_id)]
+        telemetry.link(asset.traceparent, asset.pk)
         if row.asset_id not in still_attached:
-            request_purge(locked[str(row.asset_id)])
+            request_purge(asset)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from rindle_django import events
+from rindle_django import events, telemetry
 from rindle_django.conf import config
 from rindle_django.errors import RequestRefused, TransientFailure
 from rindle_django.models import Asset, Attachment, UploadSession
@@ -71,6 +71,7 @@ class CleanupReport:
             )
 
 
+@telemetry.traced("rindle.abort_incomplete_uploads")
 def abort_incomplete_uploads(
     *,
     dry_run: bool = False,
@@ -96,6 +97,7 @@ def abort_incomplete_uploads(
 
 
 def _expire(session: UploadSession, report: AbortReport) -> None:
+    telemetry.link(session.asset.traceparent, session.asset_id)
     try:
         report.sessions_aborted += expire_session(session)
     except Exception:
@@ -103,6 +105,7 @@ def _expire(session: UploadSession, report: AbortReport) -> None:
         report.abort_errors += 1
 
 
+@telemetry.traced("rindle.cleanup_orphans")
 def cleanup_orphans(
     *,
     dry_run: bool = True,
@@ -171,6 +174,7 @@ def _count(asset: Asset, report: CleanupReport) -> None:
 
 
 def _remove(asset: Asset, report: CleanupReport) -> None:
+    telemetry.link(asset.traceparent, asset.pk)
     sessions = asset.sessions.count()
     try:
         # Only in the state it was found in: unquarantined meanwhile, it is wanted.

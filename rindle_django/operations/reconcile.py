@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import DurationField, F, Model, QuerySet, Value
 from django.db.models.functions import Greatest, Least, Now
 
-from rindle_django import jobs, ledger, workspace
+from rindle_django import jobs, ledger, telemetry, workspace
 from rindle_django.conf import config, database
 from rindle_django.lifecycle import emit_pending
 from rindle_django.models import Asset, StoredObject, Transition, Variant
@@ -44,6 +44,7 @@ class ReconcileReport:
     stalled: int = 0
 
 
+@telemetry.traced("rindle.reconcile")
 def reconcile(limit: int = BATCH, *, dry_run: bool = False) -> ReconcileReport:
     """Ring once for each of up to ``limit`` due rows of a kind; callable without a queue.
 
@@ -102,6 +103,7 @@ def _ring_assets(limit: int) -> int:
 
 
 def _ring_asset(asset: Asset) -> None:
+    telemetry.link(asset.traceparent, asset.pk)
     unwanted = asset.state == "deleted" or asset.purge_requested_at is not None
     promotable = asset.state in PROMOTABLE_ASSET_STATES
     if promotable:

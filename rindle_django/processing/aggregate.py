@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from django.db.models import Count, Max, Q
+
+from rindle_django import telemetry
 from rindle_django.lifecycle import transition_all
-from rindle_django.models import Asset, Key, Variant
+from rindle_django.models import Asset, Key, Transition, Variant
 from rindle_django.states import ACTIVE_VARIANT_STATES, VERIFIED_ASSET_STATES
 
 IMAGE_WORK, AV_WORK = "processing", "transcoding"
@@ -33,7 +36,25 @@ def settle_assets(assets: Sequence[Asset]) -> None:
         if asset.state != wanted and asset.state in VERIFIED_ASSET_STATES:
             moving[wanted].append(asset)
     for wanted, those in moving.items():
-        transition_all(those, wanted, only_from=VERIFIED_ASSET_STATES)
+        moved = transition_all(those, wanted, only_from=VERIFIED_ASSET_STATES)
+        if wanted == "ready" and telemetry.measuring():
+            for asset in (each for each in those if each in moved):
+                _tell_first_time(asset)
+
+
+def _tell_first_time(asset: Asset) -> None:
+    """How long the asset took from its verified upload, unless it has been settled before."""
+    history = Transition.objects.filter(asset_id=asset.pk)
+    settled = Q(subject="asset", to_state__in=("ready", "degraded"))
+    seen = history.aggregate(
+        times=Count("pk", filter=settled),
+        took=Max("at", filter=settled) - Max("at", filter=Q(subject="session")),
+    )
+    if seen["times"] != 1 or seen["took"] is None:
+        return
+    telemetry.record_once_committed(
+        "rindle.asset.time_to_ready", seen["took"].total_seconds(), {"profile": asset.profile}
+    )
 
 
 def implied_state(variants: list[tuple[str, str]]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from django.db.models import F
 from django.db.models.functions import Now
 
-from rindle_django import claims
+from rindle_django import claims, telemetry
 from rindle_django.lifecycle import locked, transition_all
 from rindle_django.models import Key, ProcessingRun
 from rindle_django.processing.aggregate import settle_asset
@@ -15,6 +15,7 @@ from rindle_django.processing.choice import choose
 from rindle_django.states import ACTIVE_VARIANT_STATES
 
 
+@telemetry.traced("rindle.cancel")
 def cancel_processing(asset_id: Key, names: Collection[str] | None = None) -> list[str]:
     """Cancel an asset's planned, queued and running variants; returns their names.
 
@@ -24,6 +25,7 @@ def cancel_processing(asset_id: Key, names: Collection[str] | None = None) -> li
     "unknown_variant".
     """
     with locked(asset_id) as asset:
+        telemetry.link(asset.traceparent, asset.pk)
         chosen = choose(asset, names, ACTIVE_VARIANT_STATES, refusal="variant_not_cancellable")
         transition_all(
             chosen,

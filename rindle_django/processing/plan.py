@@ -71,13 +71,17 @@ def queue(variants: Sequence[Variant], *, priority: int = 0, **fields: Any) -> l
     return queued
 
 
+def job_of(variant: Variant) -> jobs.Job:
+    return jobs.PROCESS if variant.kind in IMAGE_KINDS else jobs.MEDIA
+
+
 def ring(variants: Sequence[Variant], *, delay: float = 0.0, again: bool = False) -> None:
     """Enqueue the jobs that look at ``variants``, each at its own priority. What is rung for
     ``again`` goes before what is not, but never before fresh work if it was to wait for that."""
     groups: dict[tuple[jobs.Job, int], list[Mapping[str, jobs.Argument]]] = defaultdict(list)
     for each in variants:
-        job = jobs.PROCESS if each.kind in IMAGE_KINDS else jobs.MEDIA
         priority = jobs.AGAIN if again and each.priority >= 0 else each.priority
-        groups[job, priority].append({"asset_id": str(each.asset_id), "variant_name": each.name})
-    for (job, priority), arguments in groups.items():
-        jobs.enqueue_many(job, arguments, delay=delay, priority=priority)
+        arguments = {"asset_id": str(each.asset_id), "variant_name": each.name}
+        groups[job_of(each), priority].append(arguments)
+    for (job, priority), calls in groups.items():
+        jobs.enqueue_many(job, calls, delay=delay, priority=priority)

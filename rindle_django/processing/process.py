@@ -20,6 +20,7 @@ from rindle_django.media.types import extension_for
 from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant
 from rindle_django.processing.aggregate import settle_asset
 from rindle_django.processing.limits import limits_of
+from rindle_django.processing.plan import job_of
 from rindle_django.processing.publish import cancel_all, give_up, publish, retry_or_fail
 from rindle_django.profiles import ImageRecipe, profile_of_row
 from rindle_django.purge import take_back
@@ -52,12 +53,16 @@ def process_variant(asset_id: str, variant_name: str) -> None:
         telemetry.span(
             "rindle.process",
             parent=asset.traceparent,
-            attributes={"rindle.profile": asset.profile, "rindle.variants": len(attempts)},
-        ),
+            attributes={
+                "rindle.asset_id": str(asset.pk),
+                "rindle.profile": asset.profile,
+                "rindle.variants": len(attempts),
+            },
+        ) as span,
         claims.kept_alive([attempt.variant for attempt in attempts]) as holding,
     ):
         holding.writing.extend(attempt.output for attempt in attempts)
-        _make(asset, attempts, holding)
+        _make(asset, attempts, holding, span)
 
 
 def _claim(asset_id: str, variant_name: str) -> tuple[Asset | None, list[Attempt]]:
@@ -96,8 +101,14 @@ def _start(asset: Asset, variant: Variant) -> Attempt | None:
     except RindleError as error:
         give_up(variant, error.code, str(error))
         return None
+    queued_at, first = variant.updated_at, variant.attempts == 0
     if not claims.take(variant, "processing"):
         return None
+    if first:
+        waited = claims.claimed_at(variant) - queued_at
+        telemetry.record_once_committed(
+            "rindle.job.wait", waited.total_seconds(), {"queue": job_of(variant).queue}
+        )
     _close_lost_runs(variant)
     digest = recipe.digest()
     Variant.objects.filter(pk=variant.pk).update(recipe_digest=digest)
@@ -135,17 +146,38 @@ def _run_of(asset: Asset, variant: Variant) -> ProcessingRun:
     )
 
 
-def _make(asset: Asset, attempts: Sequence[Attempt], holding: claims.Holding) -> None:
+def _make(
+    asset: Asset, attempts: Sequence[Attempt], holding: claims.Holding, span: telemetry.Span
+) -> None:
     """Each output is published as soon as it is rendered, small ones first."""
     left = dict(enumerate(attempts))
     with workspace() as folder:
         try:
             source = _fetch(asset, folder)
-            for number, result in _render(asset, source, attempts, folder):
-                _finish(asset, left.pop(number), result, holding)
+            rendered = _render(asset, source, attempts, folder)
+            while left:
+                _make_next(asset, left, rendered, holding)
         except Exception as error:
+            span.failed(error)
             for attempt in left.values():
                 _give_back(attempt, error)
+
+
+def _make_next(
+    asset: Asset,
+    left: dict[int, Attempt],
+    rendered: Iterator[tuple[int, Rendered | RindleError]],
+    holding: claims.Holding,
+) -> None:
+    """Which one comes next, the renderer decides."""
+    with telemetry.span("rindle.variant", attributes={"rindle.profile": asset.profile}) as span:
+        with telemetry.span("rindle.decode", attributes={"rindle.operation": "render"}):
+            number, result = next(rendered)
+        attempt = left.pop(number)
+        span.say(
+            {"rindle.variant": attempt.variant.name, "rindle.attempt": attempt.variant.attempts}
+        )
+        _finish(asset, attempt, result, holding, span)
 
 
 def _fetch(asset: Asset, folder: Path) -> Path:
@@ -174,7 +206,11 @@ def _render(
 
 
 def _finish(
-    asset: Asset, attempt: Attempt, result: Rendered | RindleError, holding: claims.Holding
+    asset: Asset,
+    attempt: Attempt,
+    result: Rendered | RindleError,
+    holding: claims.Holding,
+    span: telemetry.Span,
 ) -> None:
     published = False
     try:
@@ -184,6 +220,7 @@ def _finish(
             raise Interrupted
         published = _store_and_publish(asset, attempt, result)
     except Exception as error:
+        span.failed(error)
         _give_back(attempt, error)
     if not published:
         persistently(lambda: take_back(attempt.output))

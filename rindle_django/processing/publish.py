@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from rindle_django import claims, jobs, ledger
+from rindle_django import claims, jobs, ledger, telemetry
 from rindle_django.errors import Kind, RequestRefused, classify, reason_code, reason_text
 from rindle_django.interruption import Interrupted
 from rindle_django.lifecycle import locked, transition, transition_all
@@ -61,6 +61,7 @@ def publish(
         if not won:
             cancel_all(asset)
         _close(
+            asset,
             run,
             "succeeded" if won else "superseded",
             cpu_seconds=rendered.cpu_seconds,
@@ -90,7 +91,7 @@ def retry_or_fail(
             spent = permanent or claims.exhausted(variant)
             held = _fail(variant, code, text) if spent else _retry(variant, code, text)
             outcome = "failed" if spent else "retried"
-            _close(run, outcome if held else "superseded", code, text)
+            _close(asset, run, outcome if held else "superseded", code, text)
             enqueue_purge(asset, delay=0.0 if settled else claims.writing_time())
             settle_asset(asset)
     except RequestRefused:
@@ -133,12 +134,29 @@ def give_up(variant: Variant, code: str, text: str) -> None:
 
 
 def _close(
-    run: ProcessingRun, outcome: str, code: str = "", text: str = "", **cost: float | None
+    asset: Asset,
+    run: ProcessingRun,
+    outcome: str,
+    code: str = "",
+    text: str = "",
+    **cost: float | None,
 ) -> None:
     # A run that was taken over is "lost" already, whatever its former worker says now.
-    ProcessingRun.objects.filter(pk=run.pk, outcome="running").update(
+    closed = ProcessingRun.objects.filter(pk=run.pk, outcome="running").update(
         outcome=outcome, reason_code=code, reason=text, finished_at=Now(), **cost
     )
+    if closed and telemetry.measuring():
+        _tell_how_long(asset, run, outcome)
+
+
+def _tell_how_long(asset: Asset, run: ProcessingRun, outcome: str) -> None:
+    run.refresh_from_db(
+        fields=["started_at", "finished_at"], from_queryset=ProcessingRun.objects.all()
+    )
+    assert run.finished_at is not None
+    seconds = (run.finished_at - run.started_at).total_seconds()
+    labels = {"profile": asset.profile, "variant": run.variant_name, "outcome": outcome}
+    telemetry.record_once_committed("rindle.variant.duration", seconds, labels)
 
 
 def cancel_all(asset: Asset) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from rindle_django import telemetry
 from rindle_django.errors import RequestRefused
 from rindle_django.lifecycle import locked
 from rindle_django.models import PROCESS_TRIES, Key
@@ -13,6 +14,7 @@ from rindle_django.processing.plan import queue
 from rindle_django.states import REQUEUEABLE_VARIANT_STATES, VERIFIED_ASSET_STATES
 
 
+@telemetry.traced("rindle.requeue")
 def requeue_variants(
     asset_id: Key,
     names: Collection[str] | None = None,
@@ -28,6 +30,7 @@ def requeue_variants(
     if tries < 1:
         raise RequestRefused("request_invalid", why="tries must be at least 1")
     with locked(asset_id) as asset:
+        telemetry.link(asset.traceparent, asset.pk)
         if asset.state not in VERIFIED_ASSET_STATES:
             raise RequestRefused("not_deliverable", state=asset.state)
         chosen = choose(asset, names, REQUEUEABLE_VARIANT_STATES, refusal="variant_not_requeueable")

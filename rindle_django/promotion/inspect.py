@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from rindle_django import telemetry
 from rindle_django.errors import ContentRefused, RindleError, TransientFailure
 from rindle_django.interruption import attentive
 from rindle_django.media.images import ImageHeader, probe_image
@@ -95,7 +96,8 @@ def _check_type(profile: type[Profile], session: UploadSession, head: bytes) -> 
 def _header(profile: type[Profile], path: Path, mime: str) -> ImageHeader | None:
     if MEDIA_TYPES[mime].kind != "image":
         return None
-    return probe_image(path, mime, limits_of(profile))
+    with telemetry.span("rindle.decode", attributes={"rindle.operation": "probe"}):
+        return probe_image(path, mime, limits_of(profile))
 
 
 def _scan(profile: type[Profile], path: Path) -> None:

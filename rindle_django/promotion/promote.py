@@ -38,12 +38,17 @@ def promote(asset_id: str) -> None:
     with telemetry.span(
         "rindle.promote",
         parent=asset.traceparent,
-        attributes={"rindle.profile": asset.profile, "rindle.attempt": asset.attempts},
-    ):
+        attributes={
+            "rindle.asset_id": str(asset.pk),
+            "rindle.profile": asset.profile,
+            "rindle.attempt": asset.attempts,
+        },
+    ) as span:
         try:
             with claims.kept_alive([asset]) as holding:
                 _promote(asset, holding)
         except Exception as error:
+            span.failed(error)
             _settle(asset, error)
 
 
@@ -76,6 +81,7 @@ def _begin_new_round_locked(asset: Asset) -> bool:
 def _promote(asset: Asset, holding: claims.Holding) -> None:
     profile = profile_of_row(asset.profile)
     session = UploadSession.objects.select_related("staging").get(asset=asset, state="completed")
+    _tell_wait(asset, session)
     source = source_of(asset, session)
     mime = look_before(profile, session, source)
     frozen = _expect(asset, mime)
@@ -96,6 +102,12 @@ def _promote(asset: Asset, holding: claims.Holding) -> None:
 def source_of(asset: Asset, session: UploadSession) -> StoredObject:
     """Where an asset's bytes are: staged; or frozen, if it was promoted before its quarantine."""
     return session.staging if asset.original is None else asset.original
+
+
+def _tell_wait(asset: Asset, session: UploadSession) -> None:
+    if asset.fence == 1 and session.verified_at:  # a later round is no longer waiting
+        waited = claims.claimed_at(asset) - session.verified_at
+        telemetry.record("rindle.job.wait", waited.total_seconds(), {"queue": jobs.PROMOTE.queue})
 
 
 def _freeze_and_inspect(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from inspect import isgeneratorfunction
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 from django.core.files.storage import Storage
 from django.db import connections
 
+from rindle_django import telemetry
 from rindle_django.errors import Misconfigured
 from rindle_django.storage import deadlines
 from rindle_django.storage.listing import Listed
@@ -144,11 +146,12 @@ def refuse_inside_transaction(operation: str) -> None:
 def outside_transactions(
     method: Callable[Concatenate[Any, P], T],
 ) -> Callable[Concatenate[Any, P], T]:
-    """Make a storage call refuse to run inside a database transaction, and give it a deadline.
+    """Make a storage call refuse to run inside a database transaction, give it a deadline, and
+    have it traced and timed.
 
     A slow storage would hold row locks for as long as it likes, and a rollback could not undo
     what was written. A generator is held to it when it is called and again at every step; it has
-    no deadline, as nobody knows how much there is to list.
+    neither deadline nor span, as nobody knows how much there is to list.
     """
     stepwise = isgeneratorfunction(method)
 
@@ -157,10 +160,26 @@ def outside_transactions(
         refuse_inside_transaction(method.__name__)
         if stepwise:
             return _guarded_steps(method.__name__, method(adapter, *args, **kwargs))  # type: ignore[arg-type]
-        with deadlines.within(adapter.alias, method.__name__):
+        if deadlines.in_force():  # part of the call that is timed already
+            return method(adapter, *args, **kwargs)
+        with deadlines.within(adapter.alias, method.__name__), _watched(adapter, method.__name__):
             return method(adapter, *args, **kwargs)
 
     return guarded
+
+
+@contextmanager
+def _watched(adapter: Any, operation: str) -> Iterator[None]:
+    """Say which storage was called for what, and how it went: never under which key."""
+    known = f"rindle.storage.{operation}" in telemetry.SPANS
+    operation = operation if known else "other"
+    where = {"rindle.adapter": adapter.name, "rindle.storage": adapter.alias}
+    labels = {"adapter": adapter.name, "operation": operation}
+    with (
+        telemetry.timed("rindle.storage.duration", labels),
+        telemetry.span(f"rindle.storage.{operation}", attributes=where),
+    ):
+        yield
 
 
 def _guarded_steps(operation: str, steps: Generator[T]) -> Iterator[T]:

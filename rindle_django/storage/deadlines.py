@@ -47,6 +47,11 @@ class Deadline:
 _in_force: ContextVar[Deadline | None] = ContextVar("rindle_storage_deadline", default=None)
 
 
+def in_force() -> bool:
+    """Whether a call to a storage is going on."""
+    return _in_force.get() is not None
+
+
 @contextmanager
 def within(alias: str, operation: str) -> Iterator[None]:
     """One call to a storage. Calls that it makes itself are part of it."""

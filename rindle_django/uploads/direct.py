@@ -8,6 +8,7 @@ from typing import IO, Any
 
 from django.core.files import File
 
+from rindle_django import telemetry
 from rindle_django.errors import RequestRefused
 from rindle_django.lifecycle import asked_by
 from rindle_django.media.types import MEDIA_TYPES
@@ -21,6 +22,7 @@ from rindle_django.uploads.verify import fail_session, verify_session
 CHUNK = 1 << 20
 
 
+@telemetry.traced("rindle.upload")
 def upload(
     profile: str | type[Profile],
     file: File[Any] | IO[bytes],

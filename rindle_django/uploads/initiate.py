@@ -19,7 +19,7 @@ from rindle_django.models import PROMOTE_TRIES, Asset, UploadSession
 from rindle_django.profiles import Profile, get_profile
 from rindle_django.storage import SignedRequest, adapter_for
 from rindle_django.uploads.declared import Declared, check_declared
-from rindle_django.uploads.tickets import issue, redeem
+from rindle_django.uploads.tickets import issue, redeem, traced_as
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,10 @@ def open_session(profile: type[Profile], declared: Declared, actor: Any) -> Uplo
     """Write asset, ledger row and session down, in one transaction, before any byte may come."""
     adapter_for(profile.storage)  # an alias that does not exist is said here, not in the worker
     owner, ttl = actor_id(actor), config().UPLOAD_TTL
-    with transaction.atomic(using=database()):
+    with (
+        telemetry.span("rindle.initiate", attributes={"rindle.profile": profile.name}) as span,
+        transaction.atomic(using=database()),
+    ):
         asset = Asset.objects.create(
             profile=profile.name,
             storage=profile.storage,
@@ -91,6 +94,7 @@ def open_session(profile: type[Profile], declared: Declared, actor: Any) -> Uplo
             staging=ledger.expect(asset, "staging", settles_in=ttl + config().LATE_PUT_GRACE),
             expires_at=Now() + timedelta(seconds=ttl),
         )
+        span.say({"rindle.asset_id": str(asset.pk)})
         with asked_by(actor):
             record_births([asset])
             record_births([session])
@@ -104,12 +108,15 @@ def sign_upload(ticket: str, *, actor: Any = None) -> SignedRequest:
     Raises RequestRefused: "ticket_used", "ticket_expired" and those of ``redeem``.
     """
     session = redeem(ticket, actor)
+    with asked_by(actor), telemetry.span("rindle.sign", **traced_as(session)):
+        return _sign(session)
+
+
+def _sign(session: UploadSession) -> SignedRequest:
     remaining = int((session.expires_at - timezone.now()).total_seconds())
     if session.state in ("initialized", "signed") and remaining <= 0:
         raise RequestRefused("ticket_expired")
-    with asked_by(actor):
-        signed = session.state == "signed" or transition(session, "signed")
-    if not signed:
+    if session.state != "signed" and not transition(session, "signed"):
         session.refresh_from_db()
         if session.state != "signed":
             raise RequestRefused("ticket_used", state=session.state)

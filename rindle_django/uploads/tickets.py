@@ -35,3 +35,10 @@ def redeem(ticket: str, actor: Any = None) -> UploadSession:
     if session is None:
         raise RequestRefused("session_not_found")
     return session
+
+
+def traced_as(session: UploadSession) -> dict[str, Any]:
+    """How a span about an upload is placed and named: in the trace of whoever asks, or else in
+    the one that the upload was begun in."""
+    about = {"rindle.profile": session.profile, "rindle.asset_id": str(session.asset_id)}
+    return {"origin": session.asset.traceparent, "attributes": about}

@@ -15,7 +15,7 @@ from rindle_django.models import Asset, UploadSession
 from rindle_django.purge import discard_locked
 from rindle_django.states import OPEN_SESSION_STATES
 from rindle_django.storage import ObjectStat, adapter_for
-from rindle_django.uploads.tickets import redeem
+from rindle_django.uploads.tickets import redeem, traced_as
 
 
 def verify_upload(ticket: str, *, actor: Any = None) -> Asset:
@@ -26,10 +26,7 @@ def verify_upload(ticket: str, *, actor: Any = None) -> Asset:
     "length_mismatch", "upload_expired", "upload_aborted", "upload_failed" and those of ``redeem``.
     """
     session = redeem(ticket, actor)
-    with (
-        asked_by(actor),
-        telemetry.span("rindle.verify", attributes={"rindle.profile": session.profile}),
-    ):
+    with asked_by(actor), telemetry.span("rindle.verify", **traced_as(session)):
         return verify_session(session)
 
 
@@ -121,12 +118,11 @@ def fail_session(session: UploadSession, error: RequestRefused) -> bool:
 def abort_upload(ticket: str, *, actor: Any = None) -> None:
     """Give an upload up. Doing so twice is the same as once; a completed one is not undone."""
     session = redeem(ticket, actor)
-    with asked_by(actor):
-        ended = _end(session, "aborted")
-    if not ended:
-        session.refresh_from_db()
-        if session.state not in ("aborted", "expired", "failed"):
-            raise RequestRefused("ticket_used", state=session.state)
+    with asked_by(actor), telemetry.span("rindle.abort", **traced_as(session)):
+        if not _end(session, "aborted"):
+            session.refresh_from_db()
+            if session.state not in ("aborted", "expired", "failed"):
+                raise RequestRefused("ticket_used", state=session.state)
 
 
 def _end(session: UploadSession, state: str, **reason: Any) -> bool:

@@ -6,13 +6,15 @@ import functools
 import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.db import transaction
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
+from rindle_django import telemetry
 from rindle_django.errors import Kind, RequestRefused, RindleError
 from rindle_django.lifecycle import caused_by
 
@@ -35,11 +37,17 @@ def answers_json(
 
     @functools.wraps(view)
     def answering(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        try:
-            with caused_by(**_request_of(request, view)):
+        with (
+            _watched(view.__name__, request) as (timing, span),
+            caused_by(**_request_of(request, view)),
+        ):
+            try:
                 response: HttpResponseBase = view(request, *args, **kwargs)
-        except RindleError as error:
-            response = _refusal(error)
+            except RindleError as error:
+                response = _refusal(error)
+                timing.failed(error)
+                span.failed(error)
+            span.say({"http.response.status_code": response.status_code})
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 
@@ -58,6 +66,17 @@ def _request_of(request: HttpRequest, view: Callable[..., object]) -> dict[str, 
     if REQUEST_ID.fullmatch(identity):
         named["request_id"] = identity
     return named
+
+
+@contextmanager
+def _watched(view: str, request: HttpRequest) -> Iterator[tuple[telemetry.Timing, telemetry.Span]]:
+    """Goes on with the trace that the browser's ``traceparent`` names, if it sent one."""
+    with (
+        telemetry.timed("rindle.request.duration", {"view": view}) as timing,
+        telemetry.received(f"rindle.request.{view}", request.headers) as span,
+    ):
+        span.say({"http.request.method": request.method or ""})
+        yield timing, span
 
 
 def _refusal(error: RindleError) -> JsonResponse:

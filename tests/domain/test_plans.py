@@ -18,6 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from rindle_django import attachments_of, detach, ledger, requeue_variants, variant_url
 from rindle_django.lifecycle import locked
 from rindle_django.models import Asset, UploadSession
+from rindle_django.operations import gauges
 from rindle_django.operations.cleanup import abort_incomplete_uploads, cleanup_orphans
 from rindle_django.operations.reconcile import reconcile
 from rindle_django.purge import purge
@@ -209,6 +210,14 @@ def test_the_indexes_that_may_be_read_to_their_end_are_partial():
 
 def test_the_reconciler():
     assert slow(reconcile) == []
+
+
+def test_the_gauges():
+    def read() -> None:
+        for question in gauges.QUESTIONS:
+            list(question(partial(gauges.rows_of, connection)))
+
+    assert slow(read) == []
 
 
 def test_the_abort_of_what_has_run_out():

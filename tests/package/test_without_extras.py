@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from rindle_django import discard, upload
+from rindle_django.models import Asset
+from tests.jobs.worker import environment
+from tests.kit import fresh, named, picture
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 # A finder that knows nothing of the packages named, as if they had never been installed.
 WITHOUT = """
@@ -25,6 +30,21 @@ importlib.util.find_spec = lambda name, package=None: (
 )
 from django.core.management import execute_from_command_line
 execute_from_command_line(["manage.py", *sys.argv[1:]])
+"""
+
+QUIET = """
+from rindle_django import observe, telemetry
+assert observe() is False
+assert telemetry.measuring() is False
+assert telemetry.tracing() is False
+assert telemetry.current_traceparent() == ""
+with telemetry.span("rindle.purge", parent="00-x", attributes={"rindle.asset_id": "1"}) as span:
+    span.failed(ConnectionError("secret"))
+with telemetry.received("rindle.request.begin", {"traceparent": "x"}):
+    telemetry.link("00-x", 1)
+with telemetry.timed("rindle.job.duration", {"queue": "q", "task": "t"}):
+    telemetry.record("rindle.claim.lost", 1, {"subject": "asset"})
+print("all quiet")
 """
 
 
@@ -51,6 +71,22 @@ def test_check_passes_without_libvips_and_says_what_to_install():
 def test_check_passes_without_any_extra():
     packages = {"pyvips", "_libvips", "boto3", "storages", "pillow_heif", "opentelemetry"}
     assert "0 errors" not in manage_without(packages, "check")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_without_opentelemetry_takes_a_photo_all_the_way():
+    asset = upload("photo", named(picture(64, 48), "heron.jpg"))
+    worker = ("procrastinate", "worker", "--one-shot", "--no-listen-notify")
+    manage_without({"opentelemetry"}, *worker, **environment())
+    assert fresh(asset).state == "ready"
+    discard(asset.pk)
+    manage_without({"opentelemetry"}, *worker, **environment())
+    assert not Asset.objects.exists()
+
+
+def test_without_opentelemetry_there_is_nothing_to_observe_and_no_error():
+    said = manage_without({"opentelemetry"}, "shell", "-c", QUIET)
+    assert "all quiet" in said
 
 
 def test_s3_without_boto3_is_an_error_that_names_the_extra(tmp_path: Path):

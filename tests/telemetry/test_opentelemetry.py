@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -11,10 +9,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from rindle_django import discard, telemetry, upload, variant_url
 from rindle_django.events import EVENTS
-from rindle_django.operations.cleanup import cleanup_orphans
+from rindle_django.operations.cleanup import abort_incomplete_uploads, cleanup_orphans
 from rindle_django.telemetry import UNBOUNDED
 from rindle_django.testing import drain_jobs
 from tests.kit import arrive, fresh, named, picture, ready
+from tests.telemetry.reading import points
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,26 +60,19 @@ def test_an_upload_through_the_server_continues_its_request(spans: InMemorySpanE
 def test_events_are_notes_on_the_span_they_happened_in(spans: InMemorySpanExporter):
     arrive(picture())
     drain_jobs()
-    (processed,) = [each for each in spans.get_finished_spans() if each.name == "rindle.process"]
-    notes = [
-        (note.name, (note.attributes or {}).get("to"), (note.attributes or {}).get("variant_name"))
-        for note in processed.events
-    ]
-    for name in ("thumb", "medium", "large"):
-        assert ("rindle.variant.state_change", "ready", name) in notes
-    for note in processed.events:
-        assert not UNBOUNDED & set(note.attributes or {})
-
-
-def points(reader: InMemoryMetricReader) -> dict[str, list[Any]]:
-    data = reader.get_metrics_data()
-    assert data is not None
-    return {
-        metric.name: list(metric.data.data_points)
-        for resource in data.resource_metrics
-        for scope in resource.scope_metrics
-        for metric in scope.metrics
+    made = [each for each in spans.get_finished_spans() if each.name == "rindle.variant"]
+    told = {
+        (each.attributes or {})["rindle.variant"]: [
+            (note.attributes or {})["variant_name"]
+            for note in each.events
+            if note.name == "rindle.variant.state_change"
+        ]
+        for each in made
     }
+    assert told == {name: [name] for name in ("thumb", "medium", "large")}
+    for each in spans.get_finished_spans():
+        for note in each.events:
+            assert not UNBOUNDED & set(note.attributes or {})
 
 
 def test_every_event_is_counted_under_bounded_labels(measured: InMemoryMetricReader):
@@ -110,11 +102,17 @@ def test_every_event_is_counted_under_bounded_labels(measured: InMemoryMetricRea
     assert sum(ready_changes) >= 2
 
 
-def test_numbers_of_a_cleanup_are_histograms(measured: InMemoryMetricReader):
+def test_what_a_cleanup_counted_is_added_up_errors_included__C2_16(measured: InMemoryMetricReader):
     cleanup_orphans(dry_run=True)
-    recorded = points(measured)
-    assert "rindle.cleanup.run.objects_deleted" in recorded
-    assert "rindle.cleanup.run.system_time" not in recorded
+    abort_incomplete_uploads()
+    counted = {
+        (dict(point.attributes)["worker"], dict(point.attributes)["count"])
+        for point in points(measured)["rindle.cleanup.run.counts"]
+    }
+    # A success says that it had no errors, rather than nothing of them.
+    assert ("cleanup_orphans", "storage_errors") in counted
+    assert ("abort_incomplete_uploads", "abort_errors") in counted
+    assert "system_time" not in {count for _, count in counted}
 
 
 def test_the_labels_of_every_event_leave_out_what_has_no_bound():

@@ -32,8 +32,8 @@ MUTANTS = (
         "purge-succeeds-whatever-it-left",
         "W1.2: a failed deletion is not tried again",
         "rindle_django/purge.py",
-        "    if report.kept:\n",
-        "    if report.kept < 0:\n",
+        "    if report.kept:\n        raise",
+        "    if report.kept < 0:\n        raise",
         tests(
             "jobs/test_tries",
             "test_a_purge_runs_three_times_a_round",
