@@ -5,15 +5,16 @@ WORKERS ?= 2
 MINUTES ?= 2
 STEPS ?= 20000
 ROWS ?= 1000000
+ASSETS ?= 1000000
 ARGS ?=
 
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/
 
-.PHONY: help venv demo test crashpoints chaos mutants model schedules recovery throughput million lint imports types migrations docs package check clean
+.PHONY: help venv demo test crashpoints chaos mutants model schedules recovery throughput million bench-operations lint imports types migrations docs package check clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 venv: $(READY) ## everything that is needed, in .venv
 
@@ -46,6 +47,10 @@ throughput: $(READY) ## what is left of it after a restart of Postgres and under
 
 million: $(READY) ## a storage of a million objects compared with its ledger (ROWS=1000000)
 	$(RUN)python -m tests.verify_storage.million --rows $(ROWS) $(ARGS)
+
+bench-operations: $(READY) ## what an operator waits for, at scale (ASSETS=1000000)
+	$(RUN)python -m benchmarks.seed --assets $(ASSETS)
+	$(RUN)python -m benchmarks.operations $(ARGS)
 
 lint: $(READY) ## style and formatting
 	$(RUN)ruff check .

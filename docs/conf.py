@@ -24,7 +24,7 @@ author = "rindle-django maintainers"
 version = release = rindle_django.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
-exclude_patterns = ["_build", "reference/generated"]
+exclude_patterns = ["_build", "reference/generated/*.md"]
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 myst_enable_extensions = ["colon_fence", "deflist"]

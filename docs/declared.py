@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from argparse import Action
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+
+from django.core.management import BaseCommand, get_commands, load_command_class
 
 from rindle_django.conf import describe
 from rindle_django.errors import CODES
@@ -122,10 +125,42 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 
+def commands() -> Iterator[tuple[str, BaseCommand]]:
+    for name in sorted(get_commands()):
+        if name.startswith("rindle_"):
+            yield name, load_command_class("rindle_django", name)
+
+
+def command_page(name: str, command: BaseCommand) -> str:
+    """From what ``--help`` says; Django's own options are left out."""
+    usual = {each.dest for each in BaseCommand().create_parser("manage.py", name)._actions}
+    actions = command.create_parser("manage.py", name)._actions
+    rows = [_described(each) for each in actions if each.dest not in usual]
+    options = table(("Option", "Default", "Meaning"), rows) if rows else ""
+    return f"# {name}\n\n```console\n$ python manage.py {name}\n```\n\n{command.help}\n\n{options}"
+
+
+def _described(action: Action) -> tuple[str, str, str]:
+    value = "" if action.nargs == 0 or not action.option_strings else f" {_value(action)}"
+    flags = ", ".join(f"`{flag}{value}`" for flag in action.option_strings) or f"`{action.dest}`"
+    default = "" if action.default is None else f"`{action.default}`"
+    return flags, default, (action.help or "") % {"default": action.default, "dest": action.dest}
+
+
+def _value(action: Action) -> str:
+    if action.choices:
+        return "{" + ",".join(map(str, action.choices)) + "}"
+    return str(action.metavar or action.dest.upper())
+
+
 def write_pages() -> None:
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "commands").mkdir(parents=True, exist_ok=True)
     for name, page in PAGES.items():
         (FOLDER / f"{name}.md").write_text(page())
+    for old in (FOLDER / "commands").glob("*.md"):
+        old.unlink()
+    for name, command in commands():
+        (FOLDER / "commands" / f"{name}.md").write_text(command_page(name, command))
 
 
 def _codes(names: Iterable[str]) -> str:

@@ -161,8 +161,17 @@ def _refresh(rows: Sequence[Stateful], changes: Mapping[str, Any]) -> None:
         for name, value in changes.items():
             if name not in computed:
                 setattr(row, name, value)
-        if computed:
-            row.refresh_from_db(fields=computed, from_queryset=type(row).objects.all())
+    if computed:
+        _refresh_computed(rows, computed)
+
+
+def _refresh_computed(rows: Sequence[Stateful], names: Sequence[str]) -> None:
+    """What the database worked out, for all rows in one query."""
+    found = type(rows[0]).objects.filter(pk__in=[row.pk for row in rows])
+    values = {pk: those for pk, *those in found.values_list("pk", *names)}
+    for row in rows:
+        for name, value in zip(names, values[row.pk], strict=True):
+            setattr(row, name, value)
 
 
 def record_births(rows: Sequence[Stateful]) -> None:

@@ -26,6 +26,11 @@ from rindle_django.management.refusals import (
 from rindle_django.profiles import get_profile, registered
 from rindle_django.progress import followed_by
 
+EXIT_CODES = (
+    "Exit codes: 0 clean; 1 something could not be done or has to be looked at, or another run is "
+    "at it; 2 refused; 130 interrupted."
+)
+
 
 def at_least_one(text: str) -> int:
     """The type of flags that count: a whole number from 1 on."""
@@ -56,7 +61,8 @@ class ReportingCommand(BaseCommand):
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         # Flags are spelled out: half of one must not run something else (C1.1).
-        return super().create_parser(prog_name, subcommand, allow_abbrev=False, **kwargs)
+        usual = {"allow_abbrev": False, "epilog": EXIT_CODES}
+        return super().create_parser(prog_name, subcommand, **{**usual, **kwargs})
 
     def add_arguments(self, parser: CommandParser) -> None:
         if self.changes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from rindle_django import ledger
+from rindle_django import jobs, ledger
 from rindle_django.conf import config
 from rindle_django.models import Key, StoredObject
 from rindle_django.profiles import Profile
@@ -22,7 +22,8 @@ def retire(profile: type[Profile], objects: Collection[Key]) -> None:
     ledger.retire(StoredObject.objects.filter(pk__in=objects), keep_for=grace)
     rows = StoredObject.objects.filter(pk__in=objects).order_by("asset_id")
     assets = rows.values_list("asset_id", flat=True).distinct()
-    enqueue_purges(list(assets), profile.name, delay=grace)
+    # Behind the purges that somebody waits for.
+    enqueue_purges(list(assets), profile.name, delay=grace, priority=jobs.BEHIND)
 
 
 def grace_of(profile: type[Profile]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,9 @@ from rindle_django.operations.recipes import (
 from rindle_django.operations.reconcile import reconcile
 from rindle_django.progress import followed_by
 from rindle_django.testing import drain_jobs, recorded_events
-from tests.commands.running import json_of, run
+from tests.commands.running import all_that_is_shown, json_of, on_a_terminal, run
 from tests.crowd import at_once
+from tests.jobs.worker import PATIENCE
 from tests.kit import (
     arrive,
     edges,
@@ -45,6 +47,7 @@ from tests.kit import (
 )
 from tests.purge.test_cleanup import snapshot
 from tests.recipes.conftest import redeclare
+from tests.verify_storage.scene import lost, verify
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SMALLER = {
@@ -467,3 +470,30 @@ def test_it_goes_on_beside_workers(poster: type[Profile]):
     regenerate()
     drain_jobs()
     assert widths() == {30}
+
+
+def test_it_works_in_a_projects_own_process__C1_2_O2_W1_12():
+    asset = ready()
+    Variant.objects.filter(name="thumb").update(published_digest="of another recipe")
+    options = "rindle_regenerate_variants", "--no-dry-run", "--profile=photo", "--format=json"
+    with on_a_terminal(*options) as (process, terminal):
+        assert process.wait(PATIENCE) == 0, all_that_is_shown(terminal)
+        assert process.stdout is not None
+        said = json.loads(process.stdout.read())
+    assert (said["marked_stale"], said["queued"]) == (1, 1)
+    assert variant_states(asset)["thumb"] == "queued"
+    drain_jobs()
+    assert not plan_recipes(profile="photo").changed
+
+
+def test_what_was_made_anew_is_not_marked_for_its_former_objects_loss__C2_28(
+    poster: type[Profile],
+):
+    asset = ready(profile="poster")
+    lost(Variant.objects.get(asset=asset, name="thumb").object)
+    assert verify(dry_run=False).missing_found == 1
+    redeclare(poster, **SMALLER)
+    regenerate()
+    drain_jobs()
+    assert verify(dry_run=False).variants_marked == 0
+    assert variant_states(asset) == {"thumb": "ready", "wide": "ready"}
