@@ -206,7 +206,11 @@ _OF_WORK = (
         "claims of workers that died or fell silent, noticed when another takes the row over",
     ),
     _metric(
-        HISTOGRAM, "request.duration", SECONDS, "view outcome", "time that the library's views take"
+        HISTOGRAM,
+        "request.duration",
+        SECONDS,
+        "view outcome",
+        "time of requests; for `put` it is the client's",
     ),
     _metric(
         HISTOGRAM,
