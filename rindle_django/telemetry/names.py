@@ -175,7 +175,7 @@ TIMED_EVENTS = frozenset(
     | {"rindle.runtime.check.stop"}
     | {"rindle.media.transcode.stop", "rindle.media.transcode.exception"}
 )
-COUNTING_EVENTS = frozenset({"rindle.cleanup.run", "rindle.repair.stop"})
+COUNTING_EVENTS = frozenset({"rindle.cleanup.run"})
 
 
 def _of_event(event: Event) -> Iterator[Metric]:

@@ -24,7 +24,7 @@ from rindle_django.events import EVENTS, emit
 from rindle_django.telemetry import METRICS
 from rindle_django.telemetry.names import COUNTER, GAUGE, HISTOGRAM
 from tests.storms import Sky
-from tests.telemetry.exercised import NOT_YET
+from tests.telemetry.exercised import FLOWS, NOT_YET
 from tests.telemetry.flows import live_wide
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -90,6 +90,8 @@ def exported(measured: InMemoryMetricReader, sky: Sky) -> dict[str, set[str]]:
     """
     observe()
     live_wide(sky)
+    for flow in FLOWS.values():
+        flow()
     for name in NOT_YET:
         emit(name, dict.fromkeys(EVENTS[name].required, "x"), {"duration": 1, "things": 1})
     return scraped()
