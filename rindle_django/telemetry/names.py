@@ -175,7 +175,7 @@ TIMED_EVENTS = frozenset(
     | {"rindle.runtime.check.stop"}
     | {"rindle.media.transcode.stop", "rindle.media.transcode.exception"}
 )
-COUNTING_EVENTS = frozenset({"rindle.cleanup.run", "rindle.repair.stop"})
+COUNTING_EVENTS = frozenset({"rindle.cleanup.run"})
 
 
 def _of_event(event: Event) -> Iterator[Metric]:
@@ -206,7 +206,11 @@ _OF_WORK = (
         "claims of workers that died or fell silent, noticed when another takes the row over",
     ),
     _metric(
-        HISTOGRAM, "request.duration", SECONDS, "view outcome", "time that the library's views take"
+        HISTOGRAM,
+        "request.duration",
+        SECONDS,
+        "view outcome",
+        "time of requests; for `put` it is the client's",
     ),
     _metric(
         HISTOGRAM,

@@ -31,12 +31,11 @@ class Span:
     """What is going on, as far as it is traced; says only what its name is declared to say."""
 
     def __init__(self, name: str, started: Any = None) -> None:
-        self._declared = SPANS[name]
+        self._name = name
         self._started = started
 
     def say(self, attributes: Mapping[str, Value]) -> None:
-        undeclared = set(attributes) - set(self._declared.attributes)
-        assert not undeclared, f"{self._declared.name} does not say {undeclared}"
+        _check(self._name, attributes)
         if self._started is not None:
             self._started.set_attributes(attributes)
 
@@ -56,6 +55,11 @@ class Span:
             self._started.add_event("exception", {"exception.type": kind})
 
 
+def _check(name: str, attributes: Mapping[str, Value]) -> None:
+    undeclared = set(attributes) - set(SPANS[name].attributes)
+    assert not undeclared, f"{name} does not say {undeclared}"
+
+
 @contextmanager
 def span(
     name: str,
@@ -68,14 +72,13 @@ def span(
     another trace is going on here, the span links to it. ``origin`` is gone on with only if none
     is, else linked to.
     """
+    known = dict(attributes or {})
+    _check(name, known)
     if not AVAILABLE:
-        quiet = Span(name)
-        quiet.say(attributes or {})
-        yield quiet
+        yield Span(name)
         return
     context, links = _place(parent) if parent else _place_after(origin)
-    with _started(name, context, links, trace.SpanKind.INTERNAL) as begun:
-        begun.say(attributes or {})
+    with _started(name, context, links=links, attributes=known) as begun:
         yield begun
 
 
@@ -88,17 +91,16 @@ def received(name: str, headers: Mapping[str, str]) -> Iterator[Span]:
     inside = trace.get_current_span().get_span_context().is_valid
     context = None if inside else propagate.extract(headers)
     kind = trace.SpanKind.INTERNAL if inside else trace.SpanKind.SERVER
-    with _started(name, context, [], kind) as begun:
+    with _started(name, context, kind=kind) as begun:
         yield begun
 
 
 @contextmanager
-def _started(name: str, context: Any, links: list[Any], kind: Any) -> Iterator[Span]:
+def _started(name: str, context: Any, **about: Any) -> Iterator[Span]:
     with trace.get_tracer(SCOPE).start_as_current_span(
         name,
         context=context,
-        links=links,
-        kind=kind,
+        **about,  # what is known now, samplers may decide by
         record_exception=False,  # with its message and its lines of code
         set_status_on_exception=False,
     ) as started:

@@ -149,7 +149,9 @@ def test_an_owner_whose_model_is_gone_is_erased_by_its_name__C3_8():
     ContentType.objects.filter(model="former").update(model="member")
 
 
-@pytest.mark.parametrize("name", ["app.article:7", "app.member:7c9e6679-7425-40de-944b-e07fc1f90ae7", "app.tag:x"])
+@pytest.mark.parametrize(
+    "name", ["app.article:7", "app.member:7c9e6679-7425-40de-944b-e07fc1f90ae7", "app.tag:x"]
+)
 def test_an_owner_that_never_was_does_not_read_as_erased__C1_9(name: str):
     with refused("unknown_owner"):
         erase_owner(name)
