@@ -339,6 +339,16 @@ def test_what_a_simulator_does_not_refuse_is_named_guarantee_by_guarantee(moto: 
     assert keys(moto) == []
 
 
+def test_what_a_killed_probe_left_is_swept(moto: Bucket):
+    endpoint, name = moto
+    for key in ("probes/0/0", "probes/1/taken", "originals/ab/mine", "probesque"):
+        endpoint.client().put_object(Bucket=name, Key=key, Body=b"left")
+    adapter = adapter_for("default")
+    assert adapter.sweep_temp(3600) == 0
+    assert adapter.sweep_temp(-5) == 2
+    assert sorted(keys(moto)) == ["originals/ab/mine", "probesque"]
+
+
 @pytest.mark.rgw
 def test_a_server_that_refuses_keeps_what_it_promises_but_for_what_is_named(ceph: Bucket):
     weaker = [finding for _, finding in of_default("storages.capabilities")]

@@ -17,7 +17,7 @@ from django.urls import NoReverseMatch, reverse
 from rindle_django import claims, ledger
 from rindle_django.errors import RindleError, reason_text
 from rindle_django.models import Asset, StoredObject
-from rindle_django.operations.doctor.database import TOLERATED, TOO_MUCH
+from rindle_django.operations.doctor.database import TOLERATED, TOO_MUCH, only_read
 from rindle_django.operations.doctor.diagnosis import Observation, error, ok, warn
 from rindle_django.operations.reading import ENOUGH, for_long, said, select
 from rindle_django.profiles import registered
@@ -59,6 +59,13 @@ def _each(look: Callable[[str], Iterator[Observation]]) -> Iterator[Observation]
 
 
 def round_trip() -> Iterator[Observation]:
+    if only_read():
+        yield warn(
+            "Not tried: the database can only be read, and nothing is written to a storage that is "
+            "not written down before.",
+            "Ask where the database can be written.",
+        )
+        return
     yield from _each(_try)
 
 
