@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from pytest_django import Settings
@@ -10,6 +12,7 @@ from pytest_django import Settings
 from rindle_django import jobs
 from rindle_django.operations.doctor import CHECKS
 from tests.doctor.signs import job, run, worker
+from tests.jobs.worker import ROOT, environment
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DOCTOR = "rindle_doctor"
@@ -80,3 +83,22 @@ def test_a_project_that_the_system_checks_refuse_is_still_examined__C1_6(setting
     assert code == 1
     assert "rindle.E001" in out
     assert "temp.folder" in out
+
+
+def test_an_outage_is_told_without_a_traceback__C2_25():
+    dead = {"DATABASE_URL": "postgres://nobody:secret@127.0.0.1:9/nowhere"}
+    done = subprocess.run(
+        [sys.executable, "-m", "django", DOCTOR],
+        cwd=ROOT,
+        env={**environment(**dead), "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stdout
+    (line,) = [each for each in done.stdout.splitlines() if each.startswith("error")]
+    assert "database.reachable" in line
+    assert "refused" in line
