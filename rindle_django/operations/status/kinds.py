@@ -19,7 +19,7 @@ class Kind:
     """``where`` selects the rows ``r``; ``since`` is the time from which their age counts.
 
     ``order`` lets an index give the oldest first. ``patient`` ones are a finding only when they are
-    ten minutes old, unless the caller asks for another age. ``verb`` is a command, or what to start.
+    ten minutes old, unless the caller asks for another age. ``verb`` is what mends them.
     """
 
     kind: str
