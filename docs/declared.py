@@ -14,6 +14,7 @@ from rindle_django.events import EVENTS
 from rindle_django.jobs import JOBS
 from rindle_django.operations.doctor import CHECKS
 from rindle_django.operations.invariants import INVARIANTS
+from rindle_django.operations.status.kinds import KINDS
 from rindle_django.states import MACHINES
 from rindle_django.telemetry import METRICS, SPANS
 from rindle_django.telemetry.names import ATTRIBUTES, LABELS
@@ -112,6 +113,11 @@ def attributes_page() -> str:
     return table(("Attribute", "Value"), [(f"`{name}`", text) for name, text in ATTRIBUTES.items()])
 
 
+def kinds_page() -> str:
+    rows = [(f"`{each.kind}`", each.subject, each.says, f"`{each.verb}`") for each in KINDS]
+    return table(("Kind", "Of", "What it says", "What mends it"), rows)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings": settings_page,
     "events": events_page,
@@ -124,6 +130,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "attributes": attributes_page,
     "metrics": metrics_page,
     "labels": labels_page,
+    "kinds": kinds_page,
 }
 
 

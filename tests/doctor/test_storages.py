@@ -58,6 +58,18 @@ def test_a_storage_that_is_down_is_named_and_the_others_are_still_tried__C2_26(s
     assert [each.status for each in diagnose(only=[ROUND_TRIP])] == ["error", "ok"]
 
 
+def test_a_storage_that_does_not_answer_is_waited_for_once(sky: Sky):
+    sky.break_down("put_stream", "stat")
+    calls = sky.calls
+    told_of = [each for each in diagnose(only=["storages"]) if each.check != "storages.verified"]
+    found = [each for each in told_of if "'default'" in each.finding]
+    assert [each.status for each in found if "not looked at" not in each.finding] == ["error"]
+    unseen = [each for each in found if "not looked at" in each.finding]
+    assert {each.status for each in unseen} == {"warn"}
+    assert len(unseen) == 6
+    assert calls["put_stream"] == 1
+
+
 def test_the_key_is_in_the_ledger_before_the_storage_is_touched(sky: Sky):
     seen: list[str] = []
     sky.before(
@@ -337,6 +349,16 @@ def test_what_a_simulator_does_not_refuse_is_named_guarantee_by_guarantee(moto: 
     assert {status for status, _ in weaker} <= {"warn"}
     assert any("binds_checksum" in finding for _, finding in weaker)
     assert keys(moto) == []
+
+
+def test_what_a_killed_probe_left_is_swept(moto: Bucket):
+    endpoint, name = moto
+    for key in ("probes/0/0", "probes/1/taken", "originals/ab/mine", "probesque"):
+        endpoint.client().put_object(Bucket=name, Key=key, Body=b"left")
+    adapter = adapter_for("default")
+    assert adapter.sweep_temp(3600) == 0
+    assert adapter.sweep_temp(-5) == 2
+    assert sorted(keys(moto)) == ["originals/ab/mine", "probesque"]
 
 
 @pytest.mark.rgw

@@ -18,7 +18,12 @@ from rindle_django.operations.doctor.diagnosis import Observation, error, warn
 _SUBJECTS = {
     "01": "database",
     "02": "profiles",
+    "E004": "schedules",
     "W001": "schedules",
+    "W005": "schedules",
+    "W006": "schedules",
+    "W007": "temp",
+    "W011": "guard",
     "W002": "images",
     "W003": "images",
 }

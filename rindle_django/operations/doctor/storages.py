@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict
 from uuid import UUID
 
@@ -15,9 +17,9 @@ from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 
 from rindle_django import claims, ledger
-from rindle_django.errors import RindleError, reason_text
+from rindle_django.errors import RindleError, TransientFailure, reason_text
 from rindle_django.models import Asset, StoredObject
-from rindle_django.operations.doctor.database import TOLERATED, TOO_MUCH
+from rindle_django.operations.doctor.database import TOLERATED, TOO_MUCH, only_read
 from rindle_django.operations.doctor.diagnosis import Observation, error, ok, warn
 from rindle_django.operations.reading import ENOUGH, for_long, said, select
 from rindle_django.profiles import registered
@@ -27,6 +29,7 @@ from rindle_django.storage import adapter_for, refuse_inside_transaction
 TRIAL = b"rindle doctor: written, read and deleted again"
 TYPE = "application/octet-stream"
 ACCESS = "See that it runs, and that the credentials here may put, read, list and delete in it."
+FIRST = "See what the first of these checks says of it."
 # A storage that was not compared with the ledger for so long, in seconds.
 LONG_AGO = 45 * 86_400.0
 
@@ -48,17 +51,43 @@ def aliases() -> list[str]:
     return sorted(held | {profile.storage for profile in registered()})
 
 
+_silent: ContextVar[set[str]] = ContextVar("rindle_silent_storages")
+
+
+@contextmanager
+def waiting_once() -> Iterator[None]:
+    """Inside, a storage that did not answer one check is not waited for by the others."""
+    token = _silent.set(set())
+    try:
+        yield
+    finally:
+        _silent.reset(token)
+
+
 def _each(look: Callable[[str], Iterator[Observation]]) -> Iterator[Observation]:
     """One storage that fails does not hide what is to be said of the others."""
     refuse_inside_transaction("doctor")
+    silent = _silent.get()
     for alias in aliases():
+        if alias in silent:
+            yield warn(f"Storage {alias!r}: not looked at, it does not answer.", FIRST)
+            continue
         try:
             yield from look(alias)
         except RindleError as fault:
+            if isinstance(fault, TransientFailure):
+                silent.add(alias)
             yield error(f"Storage {alias!r}: {reason_text(fault)}", ACCESS)
 
 
 def round_trip() -> Iterator[Observation]:
+    if only_read():
+        yield warn(
+            "Not tried: the database can only be read, and nothing is written to a storage that is "
+            "not written down before.",
+            "Ask where the database can be written.",
+        )
+        return
     yield from _each(_try)
 
 

@@ -18,8 +18,8 @@ from rindle_django.states import (
 class Kind:
     """``where`` selects the rows ``r``; ``since`` is the time from which their age counts.
 
-    ``order`` lets an index give the oldest first. ``patience`` is the age in seconds below which
-    such rows are no finding; it does not narrow what the caller asks for by ``older_than``.
+    ``order`` lets an index give the oldest first. ``patient`` ones are a finding only when they are
+    ten minutes old, unless the caller asks for another age. ``verb`` is what mends them.
     """
 
     kind: str

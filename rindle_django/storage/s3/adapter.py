@@ -37,7 +37,7 @@ from rindle_django.storage.s3 import deletion, listing, setup, transfer
 from rindle_django.storage.s3.bucket import Bucket
 from rindle_django.storage.s3.cors import ENCRYPTION_HEADERS, UPLOAD_HEADERS
 from rindle_django.storage.s3.errors import code_of, translated, unavailable
-from rindle_django.storage.s3.probe import probe
+from rindle_django.storage.s3.probe import probe, sweep
 from rindle_django.storage.s3.signing import MAX_LIFE, Signer
 from rindle_django.storage.window import window_for
 
@@ -96,6 +96,11 @@ class S3Adapter(Adapter):
             answer = self.bucket.client.head_bucket(Bucket=self.bucket.name)
         told = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
         return parsedate_to_datetime(told).timestamp() if told else None
+
+    def sweep_temp(self, older_than_seconds: float) -> int:
+        """What probes left behind that were killed; of unfinished uploads the listing tells."""
+        with self._translated("sweep_temp"):
+            return sweep(self, older_than_seconds)
 
     # --- reading -------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from rindle_django.storage.listing import PREFIXES
 from rindle_django.storage.s3 import deletion
 from rindle_django.storage.s3.bucket import Bucket
 from rindle_django.storage.s3.errors import DENIED, MAY_BE_DONE, UNSUPPORTED, code_of
+from rindle_django.storage.s3.probe import PREFIX
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CORSRuleOutputTypeDef, LifecycleRuleOutputTypeDef
@@ -165,7 +166,7 @@ def _covers(prefix: str, ours: str) -> bool:
 
 def _conditions(bucket: Bucket) -> Iterator[Remark]:
     """Tried on a name of its own, that is taken: neither way of writing may replace it."""
-    key = f"probes/{uuid4().hex}/taken"
+    key = f"{PREFIX}/{uuid4().hex}/taken"
     name = bucket.object_name(key)
     bucket.client.put_object(Bucket=bucket.name, Key=name, Body=b"first")
     try:
