@@ -55,10 +55,11 @@ def _settings() -> Iterator[CheckMessage]:
 
 
 def _fits(name: str, default: object, value: object) -> bool:
+    declared = str(Config.__annotations__[name])
     if value is None:
-        return "None" in str(Config.__annotations__[name])
+        return "None" in declared
     if default is None:
-        return isinstance(value, str | int)
+        default = 0 if "int" in declared else ""
     if isinstance(default, bool) or isinstance(value, bool):
         return isinstance(default, bool) and isinstance(value, bool)
     if isinstance(default, int | float):

@@ -181,3 +181,10 @@ def test_a_broken_adapter_is_heard_of_and_not_taken_for_a_poor_one__S10(
     finally:
         monkeypatch.undo()
         registry.reset()
+
+
+@pytest.mark.parametrize("value", ["60", -1, True])
+def test_a_setting_that_may_be_none_has_a_sort_too__C3(settings: Settings, value: object):
+    settings.RINDLE = {**settings.RINDLE, "SUPERSEDED_GRACE": value}
+    (message,) = messages("E002")
+    assert "SUPERSEDED_GRACE" in message.msg

@@ -431,8 +431,7 @@ def test_an_interrupted_run_is_gone_on_with__O1_C2_10_W1_21(
 ):
     gallery(3)
     redeclare(poster, **SMALLER)
-    monkeypatch.setattr(batches, "batches", batches.batches)
-    monkeypatch.setattr(batches.batches, "__kwdefaults__", {"size": 2})
+    monkeypatch.setattr(batches.newest_first, "__kwdefaults__", {"size": 2})
     heard: list[int] = []
 
     def interrupt(done: int, of: int | None) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import resource
 import shutil
 import sys
 import tempfile
@@ -22,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+from benchmarks.memory import forget_peak, resident_mb
 
 if TYPE_CHECKING:
     from rindle_django.operations.verify import VerifyReport
@@ -187,22 +188,6 @@ def _keys(seeds: Seeds) -> Iterator[str]:
 
 
 # --- watching it -------------------------------------------------------------------------------
-
-
-def resident_mb(field: str = "VmRSS") -> float:
-    """Memory of this process now, or at its peak (``VmHWM``) since ``forget_peak``."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
-    line = next(line for line in status.read_text().splitlines() if line.startswith(field))
-    return int(line.split()[1]) / 1024
-
-
-def forget_peak() -> None:
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return  # then the peak includes what came before, which can only look worse
 
 
 def fingerprints() -> dict[str, tuple[int, int]]:

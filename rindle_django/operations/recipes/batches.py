@@ -1,4 +1,4 @@
-"""Rows in bounded batches by ascending key: what is done is behind, whatever stops the walk."""
+"""Rows in bounded batches: what is done is behind, whatever stops the walk."""
 
 from __future__ import annotations
 
@@ -29,15 +29,32 @@ class Budget:
         return size if self.left is None else min(size, self.left)
 
 
-def batches(
-    rows: QuerySet[Any, Any], budget: Budget, *fields: str, size: int = BATCH
-) -> Iterator[list[Any]]:
-    """``fields`` (the key first) of ``rows``, never more at a time than ``budget`` has left."""
+def by_key(rows: QuerySet[Any, Any], budget: Budget, *, size: int = BATCH) -> Iterator[list[Any]]:
+    """The keys of ``rows``, ascending; never more at a time than ``budget`` has left."""
     last: Any = None
     while not budget.spent:
         page = rows if last is None else rows.filter(pk__gt=last)
-        found = list(page.order_by("pk").values_list(*fields)[: budget.of(size)])
+        found = list(page.order_by("pk").values_list("pk", flat=True)[: budget.of(size)])
         if not found:
             return
-        last = found[-1][0]
+        last = found[-1]
         yield found
+
+
+def newest_first(
+    rows: QuerySet[Any, Any], budget: Budget, asset: str, *, size: int = BATCH
+) -> Iterator[tuple[list[Any], set[Any]]]:
+    """The keys of ``rows`` and of their assets (the field ``asset``), along the indexes that end in
+    ``-created_at``: a batch costs as much as it holds, and what is newest is done first."""
+    last: Any = None
+    while not budget.spent:
+        page = rows
+        if last is not None:
+            key, _, moment = last
+            page = page.filter(created_at__lte=moment).exclude(created_at=moment, pk__lte=key)
+        fields = page.order_by("-created_at", "pk").values_list("pk", asset, "created_at")
+        found = list(fields[: budget.of(size)])
+        if not found:
+            return
+        last = found[-1]
+        yield [key for key, _, _ in found], {asset_id for _, asset_id, _ in found}

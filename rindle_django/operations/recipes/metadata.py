@@ -18,7 +18,7 @@ from rindle_django.interruption import attentive
 from rindle_django.lifecycle import locked
 from rindle_django.media.images import ImageHeader, probe_image
 from rindle_django.models import Asset, Checkpoint, Key
-from rindle_django.operations.recipes.batches import Budget, batches
+from rindle_django.operations.recipes.batches import Budget, by_key
 from rindle_django.processing.limits import limits_of
 from rindle_django.profiles import chosen, profile_of_row
 from rindle_django.progress import advanced
@@ -114,8 +114,8 @@ def _each(images: QuerySet[Asset], limit: int | None, bookmark: _Bookmark | None
     budget = Budget(limit)
     if bookmark is not None and (last := bookmark.where()) is not None:
         images = images.filter(pk__gt=last)
-    for batch in batches(images, budget, "pk", size=BATCH):
-        for (asset_id,) in batch:
+    for batch in by_key(images, budget, size=BATCH):
+        for asset_id in batch:
             yield asset_id
             budget.spend(1)
             if bookmark is not None:

@@ -17,7 +17,7 @@ from rindle_django.errors import RequestRefused
 from rindle_django.lifecycle import locked_all, record_births, transition_all
 from rindle_django.media.types import MEDIA_TYPES
 from rindle_django.models import PROCESS_TRIES, Asset, Key, ProcessingRun, Variant
-from rindle_django.operations.recipes.batches import Budget, batches
+from rindle_django.operations.recipes.batches import Budget, newest_first
 from rindle_django.operations.recipes.plan import RecipePlan, plan_recipes
 from rindle_django.processing.aggregate import settle_assets
 from rindle_django.processing.plan import queue
@@ -61,13 +61,13 @@ class _Target:
     recipe: ImageRecipe
     digest: str
 
-    def rows(self, *states: str) -> QuerySet[Variant]:
+    def rows(self, state: str) -> QuerySet[Variant]:
         return Variant.objects.filter(
             asset__profile=self.profile.name,
             asset__state__in=VERIFIED_ASSET_STATES,
             asset__kind__in=self.kinds,
             name=self.name,
-            state__in=states,
+            state=state,
         )
 
     @property
@@ -167,10 +167,10 @@ def _make(
 
 def _mark_stale(target: _Target, budget: Budget, report: RegenerateReport) -> None:
     outdated = target.rows("ready").exclude(published_digest=target.digest)
-    for batch in batches(outdated, budget, "pk", "asset_id"):
-        with locked_all({asset_id for _, asset_id in batch}) as assets:
+    for keys, asset_ids in newest_first(outdated, budget, "asset_id"):
+        with locked_all(asset_ids) as assets:
             # One whose asset is gone or given up meanwhile has nothing to be made of.
-            variants = _of_verified(assets, [pk for pk, _ in batch])
+            variants = _of_verified(assets, keys)
             marked = transition_all(
                 variants,
                 "stale",
@@ -184,13 +184,13 @@ def _mark_stale(target: _Target, budget: Budget, report: RegenerateReport) -> No
 def _queue_all(
     target: _Target, states: Collection[str], budget: Budget, report: RegenerateReport
 ) -> None:
-    for batch in batches(target.rows(*states), budget, "pk", "asset_id"):
-        with locked_all({asset_id for _, asset_id in batch}) as assets:
-            variants = _of_verified(assets, [pk for pk, _ in batch], states)
-            queued = _queue(variants, target)
-            settle_assets(assets)
-        report.queued += budget.spend(queued)
-        advanced(queued)
+    for state in sorted(states):  # one after the other: each is a range of an index
+        for keys, asset_ids in newest_first(target.rows(state), budget, "asset_id"):
+            with locked_all(asset_ids) as assets:
+                queued = _queue(_of_verified(assets, keys, states), target)
+                settle_assets(assets)
+            report.queued += budget.spend(queued)
+            advanced(queued)
 
 
 def _queue(variants: list[Variant], target: _Target) -> int:
@@ -223,8 +223,8 @@ def _of_verified(
 
 
 def _plan_new(target: _Target, budget: Budget, report: RegenerateReport) -> None:
-    for batch in batches(target.assets_without(), budget, "pk"):
-        with locked_all([pk for (pk,) in batch]) as assets:
+    for _, asset_ids in newest_first(target.assets_without(), budget, "pk"):
+        with locked_all(asset_ids) as assets:
             new = _born(assets, target)
             queued = _queue(new, target)
             settle_assets(assets)
@@ -259,9 +259,9 @@ def _born(assets: Collection[Asset], target: _Target) -> list[Variant]:
 def _purge_superfluous(
     profile: type[Profile], variant: str | None, budget: Budget, report: RegenerateReport
 ) -> None:
-    for batch in batches(_undeclared(profile, variant), budget, "pk", "asset_id"):
-        with locked_all({asset_id for _, asset_id in batch}) as assets:
-            purged = _purge(profile, assets, _of_verified(assets, [pk for pk, _ in batch]))
+    for keys, asset_ids in newest_first(_undeclared(profile, variant), budget, "asset_id"):
+        with locked_all(asset_ids) as assets:
+            purged = _purge(profile, assets, _of_verified(assets, keys))
         report.purged += budget.spend(purged)
         advanced(purged)
 

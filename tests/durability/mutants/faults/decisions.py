@@ -47,10 +47,10 @@ MUTANTS = (
         "quarantine-does-not-absorb",
         "D1: what is computed leads out of quarantine",
         "rindle_django/processing/aggregate.py",
-        "    if asset.state != wanted and asset.state in VERIFIED_ASSET_STATES:\n"
-        "        transition(asset, wanted, only_from=VERIFIED_ASSET_STATES)",
-        "    if asset.state != wanted:\n"
-        "        Asset.objects.filter(pk=asset.pk).update(state=wanted)",
+        "        if asset.state != wanted and asset.state in VERIFIED_ASSET_STATES:\n"
+        "            moving[wanted].append(asset)",
+        "        if asset.state != wanted:\n"
+        "            Asset.objects.filter(pk=asset.pk).update(state=wanted)",
         tests(
             "domain/test_aggregate",
             "test_an_asset_that_is_not_verified_or_has_ended_is_left_alone__D1",
