@@ -97,10 +97,10 @@ class S3Adapter(Adapter):
         told = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
         return parsedate_to_datetime(told).timestamp() if told else None
 
-    def sweep_temp(self, older_than_seconds: float) -> int:
+    def sweep_temp(self, older_than_seconds: float, *, dry_run: bool = False) -> int:
         """What probes left behind that were killed; of unfinished uploads the listing tells."""
         with self._translated("sweep_temp"):
-            return sweep(self, older_than_seconds)
+            return sweep(self, older_than_seconds, dry_run=dry_run)
 
     # --- reading -------------------------------------------------------------------------------
 

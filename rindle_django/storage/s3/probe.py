@@ -37,8 +37,8 @@ def probe(adapter: S3Adapter, *, versioned: bool) -> Capabilities:
             adapter.delete(trial.keys)
 
 
-def sweep(adapter: S3Adapter, older_than_seconds: float) -> int:
-    """Delete what killed probes left; returns how many objects that were."""
+def sweep(adapter: S3Adapter, older_than_seconds: float, *, dry_run: bool = False) -> int:
+    """Delete what killed probes left; returns how many objects that were, or would be."""
     bucket = adapter.bucket
     prefix = bucket.object_name(PREFIX) + "/"
     pages = bucket.client.get_paginator("list_objects_v2")
@@ -49,7 +49,9 @@ def sweep(adapter: S3Adapter, older_than_seconds: float) -> int:
         for found in page.get("Contents", [])
         if found["LastModified"].timestamp() < oldest
     ]
-    return len(adapter.delete(left).confirmed) if left else 0
+    if dry_run or not left:
+        return len(left)
+    return len(adapter.delete(left).confirmed)
 
 
 @dataclass(frozen=True)
