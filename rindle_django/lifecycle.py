@@ -206,9 +206,15 @@ def _history_of(machine: Machine, row: Stateful, source: str, to: str) -> Transi
         profile=asset.profile,
         adapter=adapter_name(asset.storage),
         reason_code=row.reason_code,
-        cause=current_cause(),
+        cause={**current_cause(), **_trace_left_by(row, to)},
         metadata=_metadata_of(row),
     )
+
+
+def _trace_left_by(row: Stateful, to: str) -> dict[str, str]:
+    """The row of a deleted asset goes; what deletes its objects goes on with its trace."""
+    left = isinstance(row, Asset) and to in row.machine.terminal and row.traceparent
+    return {"trace": left} if left else {}
 
 
 def _asset_of(row: Stateful) -> Asset:

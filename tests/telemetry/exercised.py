@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
-from rindle_django import discard, initiate_upload, variant_url
+from django.core.files.storage import storages
+
+from rindle_django import (
+    diagnose,
+    discard,
+    initiate_upload,
+    reprobe,
+    runtime_status,
+    variant_url,
+)
+from rindle_django.errors import RequestRefused, TransientFailure
 from rindle_django.operations.cleanup import abort_incomplete_uploads, cleanup_orphans
 from tests.kit import arrive, fresh, picture, ready
 
@@ -24,6 +37,26 @@ def _deliver() -> None:
     variant_url(fresh(ready(picture(64, 48))), "thumb")
 
 
+def _repair() -> None:
+    reprobe(ready(picture(64, 48)).pk)
+
+
+def _repair_in_vain() -> None:
+    """The disk does not answer: where the folder of originals was, there is a file."""
+    asset = fresh(ready(picture(64, 48)))
+    assert asset.original is not None
+    originals = Path(storages[asset.storage].path("originals"))
+    shutil.rmtree(originals)
+    originals.symlink_to(originals)  # a name that leads to itself: neither there nor not there
+    with suppress(TransientFailure):
+        reprobe(asset.pk)
+
+
+def _ask_in_vain() -> None:
+    with suppress(RequestRefused):
+        runtime_status(profile="nobody's")
+
+
 FLOWS: dict[str, Flow] = {
     "rindle.upload.start": _begin,
     "rindle.upload.stop": lambda: arrive(picture(64, 48)),
@@ -31,6 +64,11 @@ FLOWS: dict[str, Flow] = {
     "rindle.variant.state_change": lambda: ready(picture(64, 48)),
     "rindle.delivery.signed": _deliver,
     "rindle.cleanup.run": _clean_up,
+    "rindle.repair.start": _repair,
+    "rindle.repair.stop": _repair,
+    "rindle.repair.exception": _repair_in_vain,
+    "rindle.runtime.refusal": _ask_in_vain,
+    "rindle.runtime.check.stop": lambda: diagnose(only=["temp.folder"]),
 }
 
 AUDIO_AND_VIDEO = frozenset(
@@ -44,15 +82,4 @@ AUDIO_AND_VIDEO = frozenset(
 )
 """They stand ready: nothing streams or transcodes yet."""
 
-OPERATIONS = frozenset(
-    {
-        "rindle.repair.start",
-        "rindle.repair.stop",
-        "rindle.repair.exception",
-        "rindle.runtime.refusal",
-        "rindle.runtime.check.stop",
-    }
-)
-"""They stand ready for repair, status and doctor."""
-
-NOT_YET = AUDIO_AND_VIDEO | OPERATIONS
+NOT_YET = AUDIO_AND_VIDEO
