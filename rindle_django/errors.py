@@ -87,6 +87,9 @@ CODES: dict[str, Code] = {
     "not_deliverable": _request("An asset that is {state} is not delivered.", 409),
     "variant_not_requeueable": _request("A variant that is {state} cannot be requeued.", 409),
     "variant_not_cancellable": _request("A variant that is {state} cannot be cancelled.", 409),
+    "asset_not_discardable": _request(
+        "The asset is attached or deleted already. Detach it everywhere first.", 409
+    ),
     "request_invalid": _request("The request is not understood: {why}."),
     # --- verdicts on bytes ---------------------------------------------------------------------
     "empty_file": _content("The file is empty."),

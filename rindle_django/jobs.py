@@ -41,8 +41,9 @@ PURGE = Job("rindle:purge_storage", "rindle_purge", 3)
 CLEANUP = Job("rindle:cleanup_orphans", "rindle_maintenance", 3)
 ABORT = Job("rindle:abort_incomplete_uploads", "rindle_maintenance", 3)
 RECONCILE = Job("rindle:reconcile", "rindle_maintenance", 1, singleton=True)
+BATCH = Job("rindle:go_on_with_batch", "rindle_maintenance", 3)
 
-JOBS = (PROMOTE, PROCESS, MEDIA, PURGE, CLEANUP, ABORT, RECONCILE)
+JOBS = (PROMOTE, PROCESS, MEDIA, PURGE, CLEANUP, ABORT, RECONCILE, BATCH)
 QUEUES = tuple(dict.fromkeys(job.queue for job in JOBS))
 
 

@@ -1,4 +1,4 @@
-"""Attachments."""
+"""Attachments: which owner has which asset, and where."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from rindle_django.admin.base import AssetProfileFilter, ReadOnlyAdmin, link_to, thumbnail
+from rindle_django.admin.base import ReadOnlyAdmin
+from rindle_django.admin.filters import AssetProfileFilter, WhenFilter
+from rindle_django.admin.marks import thumbnail
+from rindle_django.admin.story import owner_link
+from rindle_django.admin.visit import link_to
 from rindle_django.models import Attachment, Variant
 
 
 class AttachmentAdmin(ReadOnlyAdmin[Attachment]):
     list_display = ("picture", "owner_name", "slot", "position", "asset_link", "created_at")
     list_display_links = ("owner_name",)
-    list_filter = (AssetProfileFilter,)
+    list_filter = (AssetProfileFilter, WhenFilter)
     search_fields = ("=id", "=asset__id", "=owner_id")
+    search_help_text = _("Exact id of an attachment, of its asset or of its owner")
     ordering = ("-created_at",)
-    fields = ("owner_name", "slot", "position", "asset_link", "picture", "created_at")
+    fields = ("owner_page", "slot", "position", "asset_link", "picture", "created_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attachment]:
         variants = Variant.objects.select_related("object").order_by("name")
@@ -36,6 +41,10 @@ class AttachmentAdmin(ReadOnlyAdmin[Attachment]):
     @admin.display(description=_("owner"))
     def owner_name(self, attachment: Attachment) -> str:
         return f"{attachment.owner_type.model} {attachment.owner_id}"
+
+    @admin.display(description=_("owner"))
+    def owner_page(self, attachment: Attachment) -> str:
+        return owner_link(attachment)
 
     @admin.display(description=_("asset"))
     def asset_link(self, attachment: Attachment) -> SafeString:

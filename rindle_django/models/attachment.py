@@ -23,6 +23,7 @@ class Attachment(Row):
     class Meta:
         verbose_name = _("attachment")
         verbose_name_plural = _("attachments")
+        permissions = [("erase_owner", _("Can erase all media of an owner"))]
         ordering = ["position"]
         constraints = [
             models.UniqueConstraint(

@@ -1,0 +1,184 @@
+"""An asset's page: what it is, what was made of it, who has it, what happened, what can be done.
+
+Everything is bounded and found by index; the rest is behind a link to a filtered list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _, ngettext
+
+from rindle_django.admin.doing import offered
+from rindle_django.admin.marks import badge, dimensions, duration, preview, size
+from rindle_django.admin.visit import address, link_to
+from rindle_django.models import (
+    Asset,
+    Attachment,
+    ProcessingRun,
+    Transition,
+    UploadSession,
+    Variant,
+)
+from rindle_django.states import ACTIVE_VARIANT_STATES, ASSET
+
+SHOWN = 50
+HISTORY_SHOWN = 200
+WORKING = frozenset({"validating", "analyzing", "promoting", "available", "processing"}) | {
+    "transcoding"
+}
+assert frozenset(ASSET.states) >= WORKING
+
+
+def told(request: HttpRequest, asset: Asset) -> dict[str, Any]:
+    """All that the page shows of ``asset``, whose variants are prefetched."""
+    variants = list(asset.variants.all())
+    return {
+        "asset": asset,
+        "state": badge(asset.state),
+        "preview": preview(asset),
+        "verbs": [
+            (verb, address(Asset, "do", asset.pk, verb.name))
+            for verb in offered(request, asset, variants)
+        ],
+        "variants": [_variant(each) for each in variants],
+        "sessions": [_session(each) for each in _newest(UploadSession, asset)],
+        "attachments": [_attachment(each) for each in _attachments(asset)],
+        "runs": [_run(each) for each in _runs(asset)],
+        "history": [_entry(each) for each in _history(asset)],
+        "lists": _lists(asset),
+        "active": active(asset, variants),
+    }
+
+
+def active(asset: Asset, variants: Sequence[Variant]) -> bool:
+    """Whether something is, or soon will be, at work on it."""
+    return asset.state in WORKING or any(each.state in ACTIVE_VARIANT_STATES for each in variants)
+
+
+def fragment(request: HttpRequest, asset: Asset) -> str:
+    """The part of the page that changes while something works on the asset."""
+    return render_to_string("rindle/admin/_story.html", told(request, asset), request)
+
+
+def said(asset: Asset) -> str:
+    """The state of things in one sentence, for a screen reader."""
+    variants = list(asset.variants.all())
+    ready = sum(each.state == "ready" for each in variants)
+    made = ngettext(
+        "%(ready)d of %(count)d variant is ready.",
+        "%(ready)d of %(count)d variants are ready.",
+        len(variants),
+    ) % {"ready": ready, "count": len(variants)}
+    state = _("The asset is %s.") % asset.state
+    return f"{state} {made}" if variants else state
+
+
+def _newest(model: Any, asset: Asset) -> Any:
+    return model.objects.filter(asset_id=asset.pk).order_by("-created_at")[:SHOWN]
+
+
+def _attachments(asset: Asset) -> list[Attachment]:
+    rows = Attachment.objects.filter(asset=asset).select_related("owner_type")
+    return list(rows.prefetch_related("owner").order_by("created_at")[:SHOWN])
+
+
+def _runs(asset: Asset) -> Any:
+    return ProcessingRun.objects.filter(asset_id=asset.pk).order_by("-started_at")[:SHOWN]
+
+
+def _history(asset: Asset) -> Any:
+    return Transition.objects.filter(asset_id=asset.pk).order_by("-id")[:HISTORY_SHOWN]
+
+
+def _lists(asset: Asset) -> dict[str, str]:
+    models = {"history": Transition, "runs": ProcessingRun, "attachments": Attachment}
+    return {name: address(model, "changelist", q=asset.pk) for name, model in models.items()}
+
+
+def _variant(variant: Variant) -> dict[str, Any]:
+    return {
+        "name": link_to(variant, variant.name),
+        "state": badge(variant.state),
+        "dimensions": dimensions(variant.width, variant.height),
+        "size": size(variant.byte_size),
+        "type": variant.content_type,
+        "tries": f"{variant.attempts} / {variant.max_attempts}",
+        "generated_at": variant.generated_at,
+        "reason_code": variant.reason_code,
+        "reason": variant.reason,
+    }
+
+
+def _session(session: UploadSession) -> dict[str, Any]:
+    return {
+        "link": link_to(session, str(session.pk)[:8]),
+        "state": badge(session.state),
+        "filename": session.filename,
+        "size": size(session.byte_size),
+        "actor": session.actor,
+        "created_at": session.created_at,
+        "reason_code": session.reason_code,
+    }
+
+
+def _attachment(attachment: Attachment) -> dict[str, Any]:
+    return {
+        "owner": owner_link(attachment),
+        "slot": attachment.slot,
+        "position": attachment.position,
+        "link": link_to(attachment, _("details")),
+        "created_at": attachment.created_at,
+    }
+
+
+def owner_link(attachment: Attachment) -> str:
+    """The owner by name, linked where the site has a page for it; its id if it is gone."""
+    kind = attachment.owner_type.name
+    if attachment.owner is None:
+        return f"{kind} {attachment.owner_id} ({_('gone')})"
+    return link_to(attachment.owner, f"{kind} {attachment.owner}")
+
+
+def _run(run: ProcessingRun) -> dict[str, Any]:
+    spent = (run.finished_at - run.started_at).total_seconds() if run.finished_at else None
+    return {
+        "variant": run.variant_name,
+        "attempt": run.attempt,
+        "outcome": badge(run.outcome),
+        "started_at": run.started_at,
+        "spent": duration(spent),
+        "worker": run.worker,
+        "reason_code": run.reason_code,
+        "reason": run.reason,
+    }
+
+
+def _entry(entry: Transition) -> dict[str, Any]:
+    return {
+        "at": entry.at,
+        "subject": f"{entry.subject} {entry.metadata.get('variant_name', '')}".strip(),
+        "from": entry.from_state,
+        "to": badge(entry.to_state),
+        "reason_code": entry.reason_code,
+        "cause": in_words(entry.cause),
+    }
+
+
+def in_words(cause: Mapping[str, Any]) -> str:
+    """Who or what caused a transition, as a person would say it."""
+    if "task" in cause:
+        name = str(cause["task"]).removeprefix("rindle:").replace("_", " ")
+        return _("job %(job)s (%(name)s), run %(run)s") % {
+            "job": cause.get("job", "?"),
+            "name": name,
+            "run": cause.get("run", "?"),
+        }
+    if "command" in cause:
+        return _("command %s") % cause["command"]
+    if cause.get("surface") == "admin":
+        return _("user %s, in the admin") % cause.get("user", "?")
+    return ", ".join(f"{name} {value}" for name, value in cause.items())
