@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
-from django.contrib.admin import AdminSite, ModelAdmin
+from django.contrib.admin import AdminSite
 from django.db.models import Model
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from rindle_django.admin.asset import AssetAdmin
 from rindle_django.admin.attachment import AttachmentAdmin
 from rindle_django.admin.batch import BatchAdmin
 from rindle_django.admin.history import ProcessingRunAdmin, TransitionAdmin
 from rindle_django.admin.home import OverviewAdmin
+from rindle_django.admin.job import JobAdmin
 from rindle_django.admin.ledger import SightingAdmin, StorageScanAdmin, StoredObjectAdmin
 from rindle_django.admin.session import UploadSessionAdmin
 from rindle_django.admin.variant import FailedVariant, FailedVariantAdmin, VariantAdmin
+from rindle_django.conf import config
 from rindle_django.models import (
     Asset,
     Attachment,
@@ -28,7 +33,7 @@ from rindle_django.models import (
     Variant,
 )
 
-PAGES: dict[type[Model], type[ModelAdmin]] = {
+PAGES: dict[type[Model], type[Any]] = {
     Overview: OverviewAdmin,
     Asset: AssetAdmin,
     Attachment: AttachmentAdmin,
@@ -50,4 +55,16 @@ def register_all(site: AdminSite) -> None:
         site.register(model, page)
 
 
+def guard_queue(site: AdminSite) -> None:
+    """Replace Procrastinate's page of jobs, if ``site`` has it, by one that asks for permissions.
+
+    It lets staff who may only view jobs retry, cancel and abort them, running ones too.
+    """
+    if site.is_registered(ProcrastinateJob):
+        site.unregister(ProcrastinateJob)
+        site.register(ProcrastinateJob, JobAdmin)
+
+
 register_all(admin.site)
+if config().GUARD_QUEUE_ADMIN:
+    guard_queue(admin.site)

@@ -60,7 +60,8 @@ class AssetAdmin(ReadOnlyAdmin[Asset]):
 
     def get_urls(self) -> list[URLPattern]:
         name = "rindle_asset"
-        do, progress = map(self.admin_site.admin_view, (self.do_view, self.progress_view))
+        guarded: Any = self.admin_site.admin_view
+        do, progress = guarded(self.do_view), guarded(self.progress_view)
         ours = [
             path("<uuid:asset_id>/do/<slug:name>/", do, name=f"{name}_do"),
             path("<uuid:asset_id>/progress/", progress, name=f"{name}_progress"),
@@ -78,14 +79,13 @@ class AssetAdmin(ReadOnlyAdmin[Asset]):
             raise Http404
         if not self.has_view_permission(request, asset):
             raise PermissionDenied
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         return JsonResponse(
             {
                 "active": story.active(asset, list(asset.variants.all())),
                 "said": story.said(asset),
                 "html": story.fragment(request, asset),
-            },
-            headers={"Cache-Control": "no-store"},
+            }
         )
 
     def render_change_form(

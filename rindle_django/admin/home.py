@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -25,7 +26,7 @@ from rindle_django.admin.visit import address, enter, link_to
 from rindle_django.models import Asset, FailedVariant, Overview, Variant
 
 # What waits for somebody or for a worker: the count's name, its list, and the list's filter.
-COUNTED = (
+COUNTED: tuple[tuple[str, Any, type[Model], dict[str, str]], ...] = (
     ("failed", gettext_lazy("failed variants"), FailedVariant, {}),
     ("degraded", gettext_lazy("degraded assets"), Asset, {"state": "degraded"}),
     ("quarantined", gettext_lazy("quarantined assets"), Asset, {"state": "quarantined"}),
@@ -37,7 +38,9 @@ COUNTED = (
 class OverviewAdmin(ReadOnlyAdmin[Overview]):
     def get_urls(self) -> list[URLPattern]:
         def at(route: str, view: Any, name: str) -> URLPattern:
-            return path(route, self.admin_site.admin_view(view), name=f"rindle_overview_{name}")
+            guarded: Any = self.admin_site.admin_view(view)
+            found: URLPattern = path(route, guarded, name=f"rindle_overview_{name}")
+            return found
 
         return [
             at("", self.changelist_view, "changelist"),
@@ -61,7 +64,7 @@ class OverviewAdmin(ReadOnlyAdmin[Overview]):
 
     def _page(self, request: HttpRequest, checks: list[Any], **extra: Any) -> HttpResponse:
         self._allow(request)
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,

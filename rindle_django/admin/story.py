@@ -10,6 +10,8 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _, ngettext
 
 from rindle_django.admin.doing import offered
@@ -135,11 +137,11 @@ def _attachment(attachment: Attachment) -> dict[str, Any]:
     }
 
 
-def owner_link(attachment: Attachment) -> str:
+def owner_link(attachment: Attachment) -> SafeString:
     """The owner by name, linked where the site has a page for it; its id if it is gone."""
-    kind = attachment.owner_type.name
+    kind = str(attachment.owner_type.name)
     if attachment.owner is None:
-        return f"{kind} {attachment.owner_id} ({_('gone')})"
+        return format_html("{} {} ({})", kind, attachment.owner_id, _("gone"))
     return link_to(attachment.owner, f"{kind} {attachment.owner}")
 
 
@@ -178,7 +180,7 @@ def in_words(cause: Mapping[str, Any]) -> str:
             "run": cause.get("run", "?"),
         }
     if "command" in cause:
-        return _("command %s") % cause["command"]
+        return _("command %(name)s") % {"name": cause["command"]}
     if cause.get("surface") == "admin":
-        return _("user %s, in the admin") % cause.get("user", "?")
+        return _("user %(user)s, in the admin") % {"user": cause.get("user", "?")}
     return ", ".join(f"{name} {value}" for name, value in cause.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -44,7 +45,7 @@ class VariantAdmin(ReadOnlyAdmin[Variant]):
     search_help_text = _("Exact id of a variant or of its asset")
     ordering = ("-created_at",)
     list_select_related = ("asset",)
-    actions = ("requeue", "cancel")
+    actions: Sequence[Any] = ("requeue", "cancel")
     fields = (
         "asset_link",
         "name",
