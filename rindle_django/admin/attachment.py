@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from rindle_django.admin.base import ReadOnlyAdmin
 from rindle_django.admin.filters import AssetProfileFilter, WhenFilter
 from rindle_django.admin.marks import thumbnail
-from rindle_django.admin.story import owner_link
+from rindle_django.admin.story import owner_link, owners_of
 from rindle_django.admin.visit import link_to
 from rindle_django.models import Attachment, Variant
 
@@ -44,7 +44,7 @@ class AttachmentAdmin(ReadOnlyAdmin[Attachment]):
 
     @admin.display(description=_("owner"))
     def owner_page(self, attachment: Attachment) -> str:
-        return owner_link(attachment)
+        return owner_link(attachment, owners_of([attachment]).get(attachment.pk))
 
     @admin.display(description=_("asset"))
     def asset_link(self, attachment: Attachment) -> SafeString:

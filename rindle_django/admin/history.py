@@ -30,9 +30,9 @@ class OutcomeFilter(FixedFilter):
 class TransitionAdmin(ReadOnlyAdmin[Transition]):
     list_display = ("at", "about", "from_state", "to", "reason_code", "because", "asset_link")
     list_filter = (SubjectFilter, AtWhenFilter)
-    search_fields = ("=asset_id", "=subject_id")
-    search_help_text = _("Exact id of an asset, or of a variant or upload")
-    ordering = ("-id",)
+    search_fields = ("=asset_id",)
+    search_help_text = _("Exact id of an asset")
+    ordering = ("-at",)
 
     @admin.display(description=_("what"))
     def about(self, entry: Transition) -> str:

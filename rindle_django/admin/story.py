@@ -5,9 +5,13 @@ Everything is bounded and found by index; the rest is behind a link to a filtere
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
+from django.core.exceptions import ValidationError
+from django.db.models import Model
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.html import format_html
@@ -48,7 +52,7 @@ def told(request: HttpRequest, asset: Asset) -> dict[str, Any]:
         ],
         "variants": [_variant(each) for each in variants],
         "sessions": [_session(each) for each in _newest(UploadSession, asset)],
-        "attachments": [_attachment(each) for each in _attachments(asset)],
+        "attachments": _told_attachments(_attachments(asset)),
         "runs": [_run(each) for each in _runs(asset)],
         "history": [_entry(each) for each in _history(asset)],
         "lists": _lists(asset),
@@ -85,7 +89,7 @@ def _newest(model: Any, asset: Asset) -> Any:
 
 def _attachments(asset: Asset) -> list[Attachment]:
     rows = Attachment.objects.filter(asset=asset).select_related("owner_type")
-    return list(rows.prefetch_related("owner").order_by("created_at")[:SHOWN])
+    return list(rows.order_by("created_at")[:SHOWN])
 
 
 def _runs(asset: Asset) -> Any:
@@ -127,9 +131,14 @@ def _session(session: UploadSession) -> dict[str, Any]:
     }
 
 
-def _attachment(attachment: Attachment) -> dict[str, Any]:
+def _told_attachments(attachments: Sequence[Attachment]) -> list[dict[str, Any]]:
+    owners = owners_of(attachments)
+    return [_attachment(each, owners.get(each.pk)) for each in attachments]
+
+
+def _attachment(attachment: Attachment, owner: Model | None) -> dict[str, Any]:
     return {
-        "owner": owner_link(attachment),
+        "owner": owner_link(attachment, owner),
         "slot": attachment.slot,
         "position": attachment.position,
         "link": link_to(attachment, _("details")),
@@ -137,12 +146,35 @@ def _attachment(attachment: Attachment) -> dict[str, Any]:
     }
 
 
-def owner_link(attachment: Attachment) -> SafeString:
+def owners_of(attachments: Sequence[Attachment]) -> dict[UUID, Model]:
+    """The owners, by the attachment; one query for each model. Without those that are gone, be it
+    the row, or the model itself, which Django's own prefetching stumbles over."""
+    by_model: dict[type[Model], set[str]] = defaultdict(set)
+    for each in attachments:
+        if (model := each.owner_type.model_class()) is not None:
+            by_model[model].add(each.owner_id)
+    found = {
+        (model, str(owner.pk)): owner
+        for model, keys in by_model.items()
+        for owner in _rows(model, keys)
+    }
+    keyed = ((each.pk, (each.owner_type.model_class(), each.owner_id)) for each in attachments)
+    return {pk: found[key] for pk, key in keyed if key in found}
+
+
+def _rows(model: type[Model], keys: set[str]) -> list[Model]:
+    try:
+        return list(model._base_manager.filter(pk__in=keys))
+    except (ValueError, ValidationError):  # keys of a former kind
+        return []
+
+
+def owner_link(attachment: Attachment, owner: Model | None) -> SafeString:
     """The owner by name, linked where the site has a page for it; its id if it is gone."""
     kind = str(attachment.owner_type.name)
-    if attachment.owner is None:
+    if owner is None:
         return format_html("{} {} ({})", kind, attachment.owner_id, _("gone"))
-    return link_to(attachment.owner, f"{kind} {attachment.owner}")
+    return link_to(owner, f"{kind} {owner}")
 
 
 def _run(run: ProcessingRun) -> dict[str, Any]:

@@ -405,4 +405,12 @@ class Migration(migrations.Migration):
             model_name='variant',
             index=models.Index(condition=models.Q(('state', 'failed')), fields=['reason_code', '-updated_at'], name='rindle_variant_reason'),
         ),
+        migrations.AddIndex(
+            model_name='attachment',
+            index=models.Index(fields=['owner_id'], name='rindle_attachment_owner'),
+        ),
+        migrations.AddIndex(
+            model_name='sighting',
+            index=models.Index(fields=['key'], name='rindle_sighting_by_key'),
+        ),
     ]

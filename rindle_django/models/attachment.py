@@ -31,7 +31,10 @@ class Attachment(Row):
                 name="rindle_attachment_slot",
             ),
         ]
-        indexes = [models.Index(fields=["-created_at"], name="rindle_attachment_created")]
+        indexes = [
+            models.Index(fields=["-created_at"], name="rindle_attachment_created"),
+            models.Index(fields=["owner_id"], name="rindle_attachment_owner"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.slot} of {self.owner_type_id}:{self.owner_id}"

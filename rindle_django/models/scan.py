@@ -62,6 +62,7 @@ class Sighting(models.Model):
                 fields=["storage", "key", "finding"], name="rindle_sighting_key"
             ),
         ]
+        indexes = [models.Index(fields=["key"], name="rindle_sighting_by_key")]
 
     def __str__(self) -> str:
         return f"{self.finding} {self.id}"

@@ -1,0 +1,103 @@
+"""What an operator does in the admin, in a real browser under a strict security policy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import REPOSITORY
+from tests.browser.console import Console
+from tests.browser.gallery import Gallery, photos
+
+pytestmark = pytest.mark.browser
+REFUSED = re.compile("This is not a photo|The file is incomplete")
+POLICY = "default-src 'self'; img-src 'self'"
+
+
+@pytest.fixture(scope="module")
+def artifacts() -> Path:
+    folder = REPOSITORY / "artifacts" / "admin"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def filled(chromium: Browser, site: str) -> str:
+    """The site with some photos, good and bad."""
+    context = chromium.new_context()
+    gallery = Gallery(context.new_page(), site)
+    gallery.visit()
+    gallery.drop(*photos("dandelion.jpg", "dogs.jpg", "cat.png"))
+    gallery.wait_until_ready("dandelion.jpg", "dogs.jpg", "cat.png")
+    gallery.drop(*photos("broken/a-letter.jpg", "broken/cut-short.jpg"))
+    for name in ("a-letter.jpg", "cut-short.jpg"):
+        expect(gallery.card(name).get_by_text(REFUSED)).to_be_visible()
+    context.close()
+    return site
+
+
+@pytest.fixture
+def console(chromium: Browser, filled: str) -> Iterator[Console]:
+    yield from _console(chromium, filled)
+
+
+def _console(chromium: Browser, site: str, **options: object) -> Iterator[Console]:
+    context = chromium.new_context(
+        **{"viewport": {"width": 1280, "height": 860}, **options}  # type: ignore[arg-type]
+    )
+    operator = Console(context.new_page(), site)
+    operator.log_in()
+    yield operator
+    context.close()
+    assert operator.complaints == []
+    assert operator.policies == {POLICY}
+
+
+PAGES = {
+    "index": "",
+    "home": "overview/",
+    "assets": "asset/",
+    "failed": "failedvariant/",
+    "variants": "variant/",
+    "history": "transition/",
+    "runs": "processingrun/",
+    "objects": "storedobject/",
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_keeps_the_policy_and_names_what_it_shows(
+    name: str, console: Console, artifacts: Path
+):
+    console.visit(PAGES[name])
+    assert console.nameless() == []
+    console.picture(artifacts / f"{name}.png")
+    console.page.emulate_media(color_scheme="dark")
+    console.picture(artifacts / f"{name}-dark.png")
+
+
+@pytest.mark.parametrize("name", ["home", "assets"])
+def test_a_narrow_page_has_no_sideways_scrolling(name: str, console: Console, artifacts: Path):
+    console.page.set_viewport_size({"width": 390, "height": 844})
+    console.visit(PAGES[name])
+    console.picture(artifacts / f"{name}-narrow.png")
+    if name == "home":
+        assert console.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_an_asset_tells_its_story(console: Console, artifacts: Path):
+    console.visit("asset/")
+    console.page.get_by_role("link", name="dandelion.jpg").first.click()
+    expect(console.page.get_by_role("heading", name="Variants")).to_be_visible()
+    expect(console.page.get_by_role("img", name="dandelion.jpg")).to_be_visible()
+    expect(console.page.get_by_role("heading", name="What happened")).to_be_visible()
+    assert console.nameless() == []
+    console.picture(artifacts / "asset.png")
+    console.page.emulate_media(color_scheme="dark")
+    console.picture(artifacts / "asset-dark.png")
+    console.page.set_viewport_size({"width": 390, "height": 844})
+    console.picture(artifacts / "asset-narrow.png")
