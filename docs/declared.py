@@ -9,6 +9,7 @@ from rindle_django.conf import describe
 from rindle_django.errors import CODES
 from rindle_django.events import EVENTS
 from rindle_django.jobs import JOBS
+from rindle_django.operations.doctor import CHECKS
 from rindle_django.operations.invariants import INVARIANTS
 from rindle_django.states import MACHINES
 
@@ -64,6 +65,14 @@ def invariants_page() -> str:
     return table(("Invariant", "Says", "Holds"), rows)
 
 
+def doctor_page() -> str:
+    rows = [
+        (f"`{check.id}`", check.component, check.looks_at, "yes" if check.deep else "")
+        for check in CHECKS
+    ]
+    return table(("Check", "Component", "Looks at", "Deep"), rows)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings": settings_page,
     "events": events_page,
@@ -71,6 +80,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "jobs": jobs_page,
     "states": states_page,
     "invariants": invariants_page,
+    "doctor": doctor_page,
 }
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         detach as detach,
     )
     from rindle_django.delivery import url as url, variant_url as variant_url
+    from rindle_django.operations.doctor import diagnose as diagnose
+    from rindle_django.operations.status import runtime_status as runtime_status
     from rindle_django.processing import (
         cancel_processing as cancel_processing,
         requeue_variants as requeue_variants,
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 _ROOMS = {
     "attachments": "MediaSlot MediaSlots attach attached attachments_of detach",
     "delivery": "url variant_url",
+    "operations.doctor": "diagnose",
+    "operations.status": "runtime_status",
     "processing": "cancel_processing requeue_variants",
     "profiles": "Delivery ImageRecipe Profile",
     "purge": "discard",
@@ -60,9 +64,11 @@ _ASYNC = {
         "attached",
         "cancel_processing",
         "detach",
+        "diagnose",
         "discard",
         "initiate_upload",
         "requeue_variants",
+        "runtime_status",
         "sign_upload",
         "upload",
         "url",

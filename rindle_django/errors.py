@@ -91,6 +91,8 @@ CODES: dict[str, Code] = {
         "The asset is attached or deleted already. Detach it everywhere first.", 409
     ),
     "request_invalid": _request("The request is not understood: {why}."),
+    "filter_invalid": _request("The filter {name} is not usable: {why}."),
+    "unknown_check": _request("There is no check {check!r}; rindle_doctor --list names them.", 404),
     # --- verdicts on bytes ---------------------------------------------------------------------
     "empty_file": _content("The file is empty."),
     "type_unknown": _content("The content is of no known type."),

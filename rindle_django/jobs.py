@@ -46,6 +46,16 @@ BATCH = Job("rindle:go_on_with_batch", "rindle_maintenance", 3)
 JOBS = (PROMOTE, PROCESS, MEDIA, PURGE, CLEANUP, ABORT, RECONCILE, BATCH)
 QUEUES = tuple(dict.fromkeys(job.queue for job in JOBS))
 
+# What a project may schedule, by its name in the setting.
+MAINTENANCE = {
+    "abort_incomplete_uploads": ABORT,
+    "cleanup_orphans": CLEANUP,
+    "reconcile": RECONCILE,
+}
+# The reconciler is on by default: it is what makes lost jobs come back, and a worker without any
+# periodic task stops noticing that its own heartbeat died.
+DEFAULT_SCHEDULES = {"reconcile": "* * * * * */10"}
+
 
 # The priority of what is rung for again: it has waited once already. Mixing priorities is safe
 # because no job that works on a row has a lock in the queue.

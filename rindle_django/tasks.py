@@ -127,14 +127,11 @@ SCHEDULED = {
     "cleanup_orphans": cleanup_orphans,
     "reconcile": reconcile_rows,
 }
-# The reconciler is on by default: it is what makes lost jobs come back, and a worker without any
-# periodic task stops noticing that its own heartbeat died.
-DEFAULT_SCHEDULES = {"reconcile": "* * * * * */10"}
 
 
 def schedule() -> None:
     """Register the maintenance tasks that the settings give a cron line."""
-    for name, cron in {**DEFAULT_SCHEDULES, **config().SCHEDULES}.items():
+    for name, cron in {**jobs.DEFAULT_SCHEDULES, **config().SCHEDULES}.items():
         if cron is not None and name in SCHEDULED:
             app.periodic(cron=cron, periodic_id="rindle")(SCHEDULED[name])
 

@@ -92,6 +92,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'sighting',
                 'verbose_name_plural': 'sightings',
                 'constraints': [models.UniqueConstraint(fields=('storage', 'key', 'finding'), name='rindle_sighting_key')],
+                'indexes': [models.Index(fields=['finding', 'first_seen_at'], name='rindle_sighting_finding')],
             },
         ),
         migrations.CreateModel(
@@ -268,6 +269,10 @@ class Migration(migrations.Migration):
             model_name='storedobject',
             index=models.Index(fields=['-created_at'], name='rindle_object_created'),
         ),
+        migrations.AddIndex(
+            model_name='storedobject',
+            index=models.Index(condition=models.Q(('attempts__gt', 0), ('state', 'doomed')), fields=['created_at'], name='rindle_object_kept'),
+        ),
         migrations.AddConstraint(
             model_name='storedobject',
             constraint=models.CheckConstraint(condition=models.Q(('state__in', ('expected', 'present', 'doomed', 'gone'))), name='rindle_object_state'),
@@ -291,6 +296,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='asset',
             index=models.Index(fields=['profile', '-created_at'], name='rindle_asset_profile'),
+        ),
+        migrations.AddIndex(
+            model_name='asset',
+            index=models.Index(fields=['profile', 'state', '-created_at'], name='rindle_asset_profile_state'),
         ),
         migrations.AddIndex(
             model_name='asset',
@@ -335,6 +344,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='variant',
             index=models.Index(fields=['-created_at'], name='rindle_variant_created'),
+        ),
+        migrations.AddIndex(
+            model_name='variant',
+            index=models.Index(fields=['name', 'published_digest'], name='rindle_variant_recipe'),
         ),
         migrations.AddIndex(
             model_name='variant',

@@ -63,6 +63,9 @@ class Asset(Claimable):
             due_index("rindle_asset_due"),
             models.Index(fields=["state", "-created_at"], name="rindle_asset_by_state"),
             models.Index(fields=["profile", "-created_at"], name="rindle_asset_profile"),
+            models.Index(
+                fields=["profile", "state", "-created_at"], name="rindle_asset_profile_state"
+            ),
             models.Index(fields=["actor", "-created_at"], name="rindle_asset_actor"),
             models.Index(fields=["-created_at"], name="rindle_asset_created"),
         ]

@@ -63,6 +63,12 @@ class StoredObject(Stateful):
                 name="rindle_object_not_present",
                 condition=~models.Q(state="present"),
             ),
+            # What the storage would not delete.
+            models.Index(
+                fields=["created_at"],
+                name="rindle_object_kept",
+                condition=models.Q(state="doomed", attempts__gt=0),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -62,7 +62,10 @@ class Sighting(models.Model):
                 fields=["storage", "key", "finding"], name="rindle_sighting_key"
             ),
         ]
-        indexes = [models.Index(fields=["key"], name="rindle_sighting_by_key")]
+        indexes = [
+            models.Index(fields=["key"], name="rindle_sighting_by_key"),
+            models.Index(fields=["finding", "first_seen_at"], name="rindle_sighting_finding"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.finding} {self.id}"

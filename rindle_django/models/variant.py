@@ -59,6 +59,8 @@ class Variant(Claimable):
             due_index("rindle_variant_due"),
             models.Index(fields=["state", "-created_at"], name="rindle_variant_by_state"),
             models.Index(fields=["-created_at"], name="rindle_variant_created"),
+            # Few values: the recipes that are served are found without reading the rows.
+            models.Index(fields=["name", "published_digest"], name="rindle_variant_recipe"),
             models.Index(
                 fields=["-updated_at"],
                 name="rindle_variant_failed",

@@ -41,6 +41,7 @@ PARTIAL = (
     "rindle_object_due",
     "rindle_transition_unsent",
     "rindle_variant_failed",
+    "rindle_object_kept",
 )
 # A site that has run for a while: nearly all is at rest, a little of everything is due.
 FILL = """

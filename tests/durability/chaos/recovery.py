@@ -115,7 +115,7 @@ def _kill_in_turn(household: Household) -> list[Killing]:
 
 def _tell(killings: list[Killing]) -> int:
     from rindle_django.conf import config
-    from rindle_django.tasks import DEFAULT_SCHEDULES
+    from rindle_django.jobs import DEFAULT_SCHEDULES
     from tests.durability.chaos.report import percentile, resumptions
 
     waited = resumptions([(each.pid, each.at) for each in killings], PATIENCE)

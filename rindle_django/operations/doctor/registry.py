@@ -1,0 +1,168 @@
+"""The table of all checks. Ids are stable: monitoring goes by them."""
+
+from __future__ import annotations
+
+from rindle_django.operations.doctor import (
+    database,
+    deep,
+    queues,
+    rows,
+    schedules,
+    settings,
+    temp,
+)
+from rindle_django.operations.doctor.diagnosis import Check
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        "settings.valid",
+        "settings",
+        "The RINDLE setting, URLs and installed parts, by the library's system checks.",
+        settings.system_checks(),
+        place="process",
+    ),
+    Check(
+        "database.reachable",
+        "database",
+        "Whether the database of rows and jobs answers and can be written.",
+        database.reachable,
+        place="process",
+    ),
+    Check(
+        "database.alias",
+        "database",
+        "Whether rows and jobs go to one PostgreSQL database, by the library's system checks.",
+        settings.system_checks("database"),
+        place="process",
+    ),
+    Check(
+        "database.migrations",
+        "database",
+        "Whether the migrations of rindle and Procrastinate are applied, and no others.",
+        database.migrations,
+    ),
+    Check(
+        "database.guard",
+        "database",
+        "Whether the triggers that refuse illegal states are in force.",
+        database.guard,
+    ),
+    Check(
+        "database.indexes",
+        "database",
+        "Whether an index of ours or Procrastinate's is invalid.",
+        database.indexes,
+    ),
+    Check(
+        "database.clock",
+        "database",
+        "Whether this machine's clock agrees with the database's (5 s: warn, 60 s: error).",
+        database.clock,
+    ),
+    Check(
+        "database.timeouts",
+        "database",
+        "Whether the server ends what holds a lock and does nothing.",
+        database.timeouts,
+    ),
+    Check(
+        "profiles.valid",
+        "profiles",
+        "Whether the profiles' declarations can work, by the library's system checks.",
+        settings.system_checks("profiles"),
+        place="process",
+    ),
+    Check("workers.alive", "queue", "Whether any worker has a fresh heartbeat.", queues.alive),
+    Check(
+        "workers.concurrency",
+        "queue",
+        "Whether workers fetch no more jobs than they have threads.",
+        settings.concurrency,
+        place="process",
+    ),
+    Check(
+        "workers.connection",
+        "queue",
+        "Whether connections that are kept are checked before they are used.",
+        settings.connection,
+        place="process",
+    ),
+    Check(
+        "queues.worker_missing",
+        "queue",
+        "Queues with due jobs that no living worker takes.",
+        queues.worker_missing,
+        "Whatever is due is being taken.",
+    ),
+    Check(
+        "queues.stalled",
+        "queue",
+        "Jobs marked as running whose worker is gone.",
+        queues.stalled,
+    ),
+    Check("queues.size", "queue", "Whether the table of jobs is kept small.", queues.size),
+    Check(
+        "schedules.present",
+        "schedules",
+        "Maintenance tasks that nothing schedules, and a reconciler that is turned off.",
+        schedules.present,
+        place="process",
+    ),
+    Check(
+        "schedules.cron",
+        "schedules",
+        "Cron lines that are invalid, never fire, or fire too seldom.",
+        schedules.cron,
+        place="process",
+    ),
+    Check(
+        "schedules.dry_run",
+        "schedules",
+        "A scheduled cleanup that only reports, and so never deletes anything.",
+        schedules.dry_run,
+        place="process",
+    ),
+    Check(
+        "schedules.ticks",
+        "schedules",
+        "When each schedule last ticked.",
+        schedules.ticks,
+    ),
+    Check(
+        "temp.folder",
+        "workers",
+        "Whether the folder for working copies can be written and has room.",
+        temp.folder,
+        place="process",
+    ),
+    Check(
+        "temp.leftovers",
+        "workers",
+        "Working copies that killed work left on this machine.",
+        temp.leftovers,
+        place="process",
+    ),
+    Check(
+        "rows.leases",
+        "rows",
+        "Claims of dead workers that nobody took over.",
+        rows.leases,
+    ),
+    Check("rows.overdue", "rows", "Rows long past the time to look at them.", rows.overdue),
+    Check("rows.events", "rows", "Transitions that were not told of in time.", rows.events),
+    Check(
+        "ledger.deletions",
+        "ledger",
+        "Objects whose deletion the storage does not confirm, by reason.",
+        rows.deletions,
+    ),
+    Check(
+        "invariants.hold",
+        "invariants",
+        "(--deep) Every invariant, over all rows and all storages.",
+        deep.invariants,
+        "Every invariant holds.",
+        place="storage",
+        deep=True,
+    ),
+)
