@@ -90,6 +90,15 @@ CODES: dict[str, Code] = {
     "asset_not_discardable": _request(
         "The asset is attached or deleted already. Detach it everywhere first.", 409
     ),
+    "asset_not_quarantined": _request("An asset that is {state} is not in quarantine.", 409),
+    "asset_not_verified": _request("An asset that is {state} has no verified original.", 409),
+    "asset_changed": _request("The asset was changed while its original was read. Repeat it.", 409),
+    "bytes_gone": _request("The bytes of this asset are gone; it can only be discarded.", 409),
+    "owner_invalid": _request("{owner!r} names no owner, as app.model:key would: {why}."),
+    "unknown_owner": _request(
+        "There is no {owner!r}, nothing is attached to it, and it has uploaded nothing.", 404
+    ),
+    "too_many_owners": _request("{count} owners are more than the {limit} allowed at once."),
     "request_invalid": _request("The request is not understood: {why}."),
     "filter_invalid": _request("The filter {name} is not usable: {why}."),
     "unknown_check": _request("There is no check {check!r}; rindle_doctor --list names them.", 404),
@@ -110,6 +119,12 @@ CODES: dict[str, Code] = {
     "decoder_timeout": _content("The image took longer than {seconds} s to decode."),
     "decoder_memory": _content("The image needs more than the {limit:,} bytes a decoder may use."),
     "scanner_refused": _content("The scanner refused the file: {verdict}."),
+    "source_altered": _content(
+        "The original has other bytes than were verified. Restore the object, or discard the asset."
+    ),
+    "source_missing": _content(
+        "The storage does not have the original. Restore the object, or discard the asset."
+    ),
     # --- what time mends -----------------------------------------------------------------------
     "storage_unavailable": _transient("Storage {alias!r} did not answer {operation}: {detail}."),
     "decoder_unavailable": _transient("No decoder process could be started: {detail}."),

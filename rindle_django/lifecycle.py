@@ -13,11 +13,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connections, models, transaction
 from django.db.models.functions import Now
 
 from rindle_django import events
+from rindle_django.actors import actor_id
 from rindle_django.conf import database
 from rindle_django.errors import Misconfigured, RequestRefused
 from rindle_django.models import Asset, Key, Stateful, Transition, UploadSession, Variant
@@ -44,12 +46,35 @@ def caused_by(**cause: object) -> Iterator[None]:
 
 
 @contextmanager
+def asked_by(actor: Any) -> Iterator[None]:
+    """Name the actor who asked for what is done inside, as it is written on rows; or nobody."""
+    name = actor_id(actor)
+    with caused_by(**({"actor": name} if name else {})):
+        yield
+
+
+def current_cause() -> dict[str, Any]:
+    """Who or what causes what is done at this moment."""
+    return dict(_cause.get())
+
+
+def identity_of(asset_id: Key) -> UUID:
+    """An asset's id as callers give it. Raises RequestRefused("asset_not_found") for what can be
+    no asset's id."""
+    try:
+        return asset_id if isinstance(asset_id, UUID) else UUID(str(asset_id))
+    except ValueError:
+        raise RequestRefused("asset_not_found") from None
+
+
+@contextmanager
 def locked(asset_id: Key) -> Iterator[Asset]:
     """A transaction that holds the asset's row, which comes before all others in lock order.
 
     Raises RequestRefused("asset_not_found").
     """
     with transaction.atomic(using=database()):
+        asset_id = identity_of(asset_id)
         asset = Asset.objects.select_for_update().filter(pk=asset_id).first()
         if asset is None:
             raise RequestRefused("asset_not_found")
@@ -84,9 +109,9 @@ def transition(
 ) -> bool:
     """Move ``row`` to ``to`` if the database still allows it; False if somebody was first.
 
-    ``only_from`` narrows the machine's sources, ``where`` adds conditions on the row (a fence, a
-    deadline), ``fields`` are written along. On success ``row`` carries the new values; on failure
-    it is stale: re-read before deciding anything.
+    ``only_from`` narrows the machine's sources, and alone takes edges on request. ``where`` adds
+    conditions on the row (a fence, a deadline), ``fields`` are written along. On success ``row``
+    carries the new values; on failure it is stale: re-read before deciding anything.
     """
     return bool(transition_all([row], to, only_from=only_from, where=where, **fields))
 
@@ -103,8 +128,7 @@ def transition_all(
     if not rows:
         return []
     model, machine = type(rows[0]), rows[0].machine
-    sources = machine.sources_of(to)
-    sources = sources if only_from is None else sources & frozenset(only_from)
+    sources = machine.sources_of(to, named=only_from)
     with transaction.atomic(using=database()):
         eligible = (
             model.objects.filter(pk__in=[row.pk for row in rows], state__in=sources)
@@ -165,7 +189,7 @@ def _history_of(machine: Machine, row: Stateful, source: str, to: str) -> Transi
         profile=asset.profile,
         adapter=adapter_name(asset.storage),
         reason_code=row.reason_code,
-        cause=dict(_cause.get()),
+        cause=current_cause(),
         metadata=_metadata_of(row),
     )
 

@@ -5,7 +5,7 @@ once the storage has confirmed that every object is absent.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -58,13 +58,14 @@ def request_purge(asset: Asset) -> None:
     enqueue_purge(asset)
 
 
-def discard(asset_id: Key) -> bool:
-    """Delete an unattached asset; False if it is attached or deleted already.
+def discard(asset_id: Key, *, only_from: Collection[str] | None = None) -> bool:
+    """Delete an unattached asset; False if it is attached, deleted already, or none of
+    ``only_from`` any more.
 
     The rows' fate is sealed here, in one transaction; the objects go later, by the purge job.
     """
     with locked(asset_id) as asset:
-        return not asset.attachments.exists() and discard_locked(asset)
+        return not asset.attachments.exists() and discard_locked(asset, only_from=only_from)
 
 
 def discard_locked(asset: Asset, **reason: Any) -> bool:

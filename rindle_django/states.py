@@ -5,16 +5,21 @@ An edge that is not here is refused by the API, by ``QuerySet.update()`` and by 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A named set of states and the edges between them. The first state is the initial one."""
+    """A named set of states and the edges between them. The first state is the initial one.
+
+    ``on_request`` are edges that only somebody's explicit wish takes, as ``a>b``: no code that
+    does not name their source leads along them.
+    """
 
     name: str
     edges: Mapping[str, frozenset[str]]
+    on_request: frozenset[str] = frozenset()
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -31,8 +36,12 @@ class Machine:
     def allows(self, source: str, target: str) -> bool:
         return target in self.edges.get(source, ())
 
-    def sources_of(self, target: str) -> frozenset[str]:
-        return frozenset(source for source, targets in self.edges.items() if target in targets)
+    def sources_of(self, target: str, named: Collection[str] | None = None) -> frozenset[str]:
+        """Where ``target`` is reached from, less the edges on request; or, of ``named``, all."""
+        sources = frozenset(source for source, targets in self.edges.items() if target in targets)
+        if named is not None:
+            return sources & frozenset(named)
+        return frozenset(each for each in sources if f"{each}>{target}" not in self.on_request)
 
     def edge_list(self) -> tuple[str, ...]:
         """``a>b`` for each edge and ``>a`` for the initial state; what the database guard knows."""
@@ -40,12 +49,13 @@ class Machine:
         return (f">{self.initial}", *pairs)
 
 
-def _machine(name: str, edges: Mapping[str, str]) -> Machine:
-    return Machine(name, {state: frozenset(targets.split()) for state, targets in edges.items()})
+def _machine(name: str, edges: Mapping[str, str], on_request: str = "") -> Machine:
+    table = {state: frozenset(targets.split()) for state, targets in edges.items()}
+    return Machine(name, table, frozenset(on_request.split()))
 
 
 # Any live asset can be quarantined or deleted, and those two absorb: nothing that is computed
-# leads out of them (D1, D8).
+# leads out of them (D1, D8). Who unquarantines an asset has it looked at again from the start.
 ASSET = _machine(
     "asset",
     {
@@ -58,9 +68,10 @@ ASSET = _machine(
         "transcoding": "processing ready degraded quarantined deleted",
         "ready": "processing transcoding degraded quarantined deleted",
         "degraded": "processing transcoding ready quarantined deleted",
-        "quarantined": "deleted",
+        "quarantined": "validating deleted",
         "deleted": "",
     },
+    on_request="quarantined>validating",
 )
 
 VARIANT = _machine(

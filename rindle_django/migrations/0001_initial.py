@@ -159,11 +159,46 @@ class Migration(migrations.Migration):
                 ('metadata', models.JSONField(default=dict)),
                 ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('emitted_at', models.DateTimeField(null=True)),
+                ('abridged', models.BooleanField(db_default=False)),
             ],
             options={
                 'verbose_name': 'transition',
                 'verbose_name_plural': 'transitions',
-                'indexes': [models.Index(fields=['asset_id', 'id'], name='rindle_transition_asset'), models.Index(fields=['-at'], name='rindle_transition_at'), models.Index(condition=models.Q(('emitted_at__isnull', True)), fields=['at'], name='rindle_transition_unsent')],
+                'indexes': [models.Index(fields=['asset_id', 'id'], name='rindle_transition_asset'), models.Index(fields=['-at'], name='rindle_transition_at'), models.Index(condition=models.Q(('emitted_at__isnull', True)), fields=['at'], name='rindle_transition_unsent'), models.Index(fields=['abridged', 'at'], name='rindle_transition_age')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Erasure',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('owner', models.TextField()),
+                ('attachments', models.PositiveIntegerField(default=0)),
+                ('retained', models.PositiveIntegerField(default=0)),
+                ('assets', models.JSONField(default=list)),
+                ('cause', models.JSONField(default=dict)),
+                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+            ],
+            options={
+                'verbose_name': 'erasure',
+                'verbose_name_plural': 'erasures',
+                'indexes': [models.Index(fields=['owner', 'id'], name='rindle_erasure_owner')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Repair',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('asset_id', models.UUIDField()),
+                ('operation', models.TextField()),
+                ('result', models.TextField()),
+                ('changes', models.JSONField(default=dict)),
+                ('cause', models.JSONField(default=dict)),
+                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+            ],
+            options={
+                'verbose_name': 'repair',
+                'verbose_name_plural': 'repairs',
+                'indexes': [models.Index(fields=['asset_id', 'id'], name='rindle_repair_asset'), models.Index(fields=['at'], name='rindle_repair_at')],
             },
         ),
         migrations.CreateModel(

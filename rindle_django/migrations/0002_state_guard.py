@@ -45,6 +45,7 @@ EDGES = {
         "promoting>deleted",
         "promoting>quarantined",
         "quarantined>deleted",
+        "quarantined>validating",
         "ready>degraded",
         "ready>deleted",
         "ready>processing",

@@ -2,6 +2,7 @@
 
 from rindle_django.models.asset import PROMOTE_TRIES, Asset
 from rindle_django.models.attachment import Attachment
+from rindle_django.models.audit import Erasure, Repair
 from rindle_django.models.base import Claimable, Key, Row, Stateful
 from rindle_django.models.batch import BATCH_MODELS, Batch
 from rindle_django.models.history import Transition
@@ -19,10 +20,12 @@ __all__ = [
     "Attachment",
     "Batch",
     "Claimable",
+    "Erasure",
     "FailedVariant",
     "Key",
     "Overview",
     "ProcessingRun",
+    "Repair",
     "Row",
     "Sighting",
     "Stateful",

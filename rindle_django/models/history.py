@@ -24,6 +24,8 @@ class Transition(models.Model):
     metadata = models.JSONField(default=dict)
     at = models.DateTimeField(db_default=Now())
     emitted_at = models.DateTimeField(null=True)
+    # What came before it was dropped for its age.
+    abridged = models.BooleanField(db_default=False)
 
     objects = PrimaryManager()
 
@@ -38,6 +40,8 @@ class Transition(models.Model):
                 name="rindle_transition_unsent",
                 condition=models.Q(emitted_at__isnull=True),
             ),
+            # Finds what is past its time without touching what is kept for ever.
+            models.Index(fields=["abridged", "at"], name="rindle_transition_age"),
         ]
 
     def __str__(self) -> str:

@@ -148,7 +148,8 @@ def _count(asset: Asset, report: CleanupReport) -> None:
 def _remove(asset: Asset, report: CleanupReport) -> None:
     sessions = asset.sessions.count()
     try:
-        discard(asset.pk)
+        # Only in the state it was found in: unquarantined meanwhile, it is wanted.
+        discard(asset.pk, only_from={asset.state})
         outcome = purge(asset.pk)
     except RequestRefused:
         return  # a purge that ran meanwhile has dropped it: nothing is left, nothing failed

@@ -16,12 +16,13 @@ def settle_asset(asset: Asset) -> None:
     Quarantined and deleted assets are left alone whatever their variants do (D1, W1.10).
     """
     variants = list(Variant.objects.filter(asset=asset).values_list("state", "kind"))
-    wanted = _implied(variants)
+    wanted = implied_state(variants)
     if asset.state != wanted and asset.state in VERIFIED_ASSET_STATES:
         transition(asset, wanted, only_from=VERIFIED_ASSET_STATES)
 
 
-def _implied(variants: list[tuple[str, str]]) -> str:
+def implied_state(variants: list[tuple[str, str]]) -> str:
+    """The state that variants, each with its state and kind, make of a verified asset."""
     active = [kind for state, kind in variants if state in ACTIVE_VARIANT_STATES]
     if active:
         return IMAGE_WORK if all(kind == "image" for kind in active) else AV_WORK

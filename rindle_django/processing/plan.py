@@ -10,15 +10,18 @@ from rindle_django.lifecycle import record_births, transition_all
 from rindle_django.models import PROCESS_TRIES, Asset, Variant
 from rindle_django.processing.aggregate import settle_asset
 from rindle_django.profiles import Profile
+from rindle_django.states import REQUEUEABLE_VARIANT_STATES
 
 IMAGE_KINDS = frozenset({"image"})
 
 
-def plan_variants(asset: Asset, profile: type[Profile]) -> None:
+def plan_variants(asset: Asset, profile: type[Profile], *, again: bool = False) -> None:
     """Write down every variant that applies to the asset's kind and queue their jobs.
 
-    Inside ``lifecycle.locked``, in the transaction that makes the asset available.
+    ``again`` says that it was available before: what it has of variants is kept, and made if it
+    is not ready. Inside ``lifecycle.locked``, in the transaction that makes the asset available.
     """
+    known = _known(asset) if again else {}
     variants = [
         Variant(
             asset=asset,
@@ -28,11 +31,25 @@ def plan_variants(asset: Asset, profile: type[Profile]) -> None:
             max_attempts=PROCESS_TRIES,
         )
         for name, recipe in profile.variants_for(asset.kind).items()
+        if name not in known
     ]
     Variant.objects.bulk_create(variants)
     record_births(variants)
     queue(variants)
+    queue(
+        [each for each in known.values() if each.state in REQUEUEABLE_VARIANT_STATES],
+        attempts=0,
+        reason_code="",
+        reason="",
+    )
     settle_asset(asset)
+
+
+def _known(asset: Asset) -> dict[str, Variant]:
+    known = {variant.name: variant for variant in Variant.objects.filter(asset=asset)}
+    for variant in known.values():
+        variant.asset = asset
+    return known
 
 
 def queue(variants: Sequence[Variant], **fields: Any) -> None:

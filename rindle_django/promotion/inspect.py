@@ -31,18 +31,18 @@ class Findings:
     header: ImageHeader | None
 
 
-def look_before(profile: type[Profile], session: UploadSession) -> str:
-    """Refuse cheaply, from HEAD and one ranged read of the staged bytes; returns their type.
+def look_before(profile: type[Profile], session: UploadSession, source: StoredObject) -> str:
+    """Refuse cheaply, from HEAD and one ranged read of ``source``; returns the type of its bytes.
 
     Raises ContentRefused. Nothing found here is trusted later: the client may still be writing.
     """
-    adapter = adapter_for(session.staging.storage)
-    arrived = adapter.stat(session.staging.key)
+    adapter = adapter_for(source.storage)
+    arrived = adapter.stat(source.key)
     if arrived is None:
         raise ContentRefused("content_length_mismatch", received=0, expected=session.byte_size)
     _check_size(profile, session, arrived.size)
     return _check_type(
-        profile, session, adapter.read_range(session.staging.key, 0, min(SNIFFED, arrived.size))
+        profile, session, adapter.read_range(source.key, 0, min(SNIFFED, arrived.size))
     )
 
 

@@ -76,12 +76,16 @@ def _begin_new_round_locked(asset: Asset) -> bool:
 def _promote(asset: Asset, holding: claims.Holding) -> None:
     profile = profile_of_row(asset.profile)
     session = UploadSession.objects.select_related("staging").get(asset=asset, state="completed")
-    mime = look_before(profile, session)
+    source = source_of(asset, session)
+    mime = look_before(profile, session, source)
     frozen = _expect(asset, mime)
     holding.writing.append(frozen)
     published = False
     try:
-        findings = _freeze_and_inspect(profile, session, frozen, mime)
+        findings = _freeze_and_inspect(profile, session, source, frozen, mime)
+        if asset.sha256 not in ("", findings.sha256):
+            # It was promoted before, and its frozen bytes are others than they were then.
+            raise ContentRefused("checksum_mismatch")
         checkpoint()
         published = persistently(lambda: _publish(asset, frozen, findings, profile))
     finally:
@@ -89,10 +93,19 @@ def _promote(asset: Asset, holding: claims.Holding) -> None:
             persistently(lambda: take_back(frozen))
 
 
+def source_of(asset: Asset, session: UploadSession) -> StoredObject:
+    """Where an asset's bytes are: staged; or frozen, if it was promoted before its quarantine."""
+    return session.staging if asset.original is None else asset.original
+
+
 def _freeze_and_inspect(
-    profile: type[Profile], session: UploadSession, frozen: StoredObject, mime: str
+    profile: type[Profile],
+    session: UploadSession,
+    source: StoredObject,
+    frozen: StoredObject,
+    mime: str,
 ) -> Findings:
-    _freeze(session, frozen, profile, mime)
+    _freeze(source, frozen, profile, mime)
     with workspace() as folder:
         findings = inspect(profile, session, frozen, folder)
     if findings.content_type != mime:
@@ -114,12 +127,10 @@ def _expect(asset: Asset, mime: str) -> StoredObject:
         )
 
 
-def _freeze(
-    session: UploadSession, frozen: StoredObject, profile: type[Profile], mime: str
-) -> None:
+def _freeze(source: StoredObject, frozen: StoredObject, profile: type[Profile], mime: str) -> None:
     """Copy the staged bytes, within the storage, to a key that no client can write (U4, X9)."""
     adapter_for(frozen.storage).copy(
-        session.staging.key,
+        source.key,
         frozen.key,
         content_type=mime,
         cache_control=profile.delivery.cache_control,
@@ -140,6 +151,7 @@ def _publish(
     with locked(asset.pk) as current:
         if current.original_id == frozen.pk:
             return True  # an earlier try was committed, and only its answer was lost
+        again = current.original_id is not None
         confirmed = ledger.confirm(
             frozen,
             byte_size=findings.byte_size,
@@ -165,7 +177,7 @@ def _publish(
             # A purge that was asked for meanwhile stays watched: its job may be lost.
             watched = claims.due_in(0) if current.purge_requested_at else claims.AT_REST
             transition(current, "available", reason_code="", reason="", attempts=0, **watched)
-            plan_variants(current, profile)
+            plan_variants(current, profile, again=again)
             ledger.doom(
                 ledger.of_asset(current.pk).exclude(pk=frozen.pk).exclude(purpose="variant")
             )

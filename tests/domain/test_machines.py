@@ -89,10 +89,20 @@ def test_any_live_asset_can_be_quarantined_or_deleted__D8(state: str):
     assert ASSET.allows(state, "deleted")
 
 
-def test_quarantined_and_deleted_absorb__D1():
-    assert ASSET.edges["quarantined"] == {"deleted"}
+def test_quarantined_and_deleted_absorb_unless_somebody_wishes_otherwise__D1():
+    assert ASSET.edges["quarantined"] == {"deleted", "validating"}
+    assert ASSET.on_request == {"quarantined>validating"}
+    assert all("quarantined" not in ASSET.sources_of(state) for state in ASSET.states[:-1])
     assert ASSET.edges["deleted"] == set()
     assert ASSET.terminal == {"deleted"}
+
+
+def test_an_edge_on_request_is_taken_by_who_names_its_source_alone():
+    machine = Machine("small", {"a": frozenset("b"), "b": frozenset("a")}, frozenset({"b>a"}))
+    assert machine.sources_of("a") == set()
+    assert machine.sources_of("a", named={"b"}) == {"b"}
+    assert machine.sources_of("b", named={"b"}) == set()
+    assert "b>a" in machine.edge_list()
 
 
 def test_a_staged_asset_can_be_ended__D8():
