@@ -16,7 +16,8 @@ def admin_policy(
     def sending(request: HttpRequest) -> HttpResponse:
         response = respond(request)
         if request.path.startswith("/admin/"):
-            policy = f"default-src 'self'; img-src 'self' {settings.GALLERY_MEDIA_ORIGIN}".strip()
+            pictures = getattr(settings, "GALLERY_MEDIA_ORIGIN", "")
+            policy = f"default-src 'self'; img-src 'self' {pictures}".strip()
             response.headers.setdefault("Content-Security-Policy", policy)
         return response
 

@@ -12,11 +12,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from rindle_django.admin.verbs import VERBS, Change, Verb
+from rindle_django.admin.verbs import VERBS, Verb
 from rindle_django.admin.visit import address, enter
 from rindle_django.errors import RindleError
 from rindle_django.lifecycle import caused_by
 from rindle_django.models import Asset, Variant
+from rindle_django.operations.repair import RepairReport
 
 
 def may(request: HttpRequest, verb: Verb, asset: Asset | None = None) -> bool:
@@ -49,7 +50,7 @@ def do(request: HttpRequest, model_admin: Any, asset_id: UUID, name: str) -> Htt
         if request.method == "POST":
             _carry_out(request, model_admin, asset, verb)
             return HttpResponseRedirect(back)
-        change = verb.call(asset.pk, True)
+        change = verb.call(asset.pk, dry_run=True)
     except RindleError as error:
         model_admin.message_user(request, str(error), messages.ERROR)
         return HttpResponseRedirect(back)
@@ -58,7 +59,7 @@ def do(request: HttpRequest, model_admin: Any, asset_id: UUID, name: str) -> Htt
 
 def _carry_out(request: HttpRequest, model_admin: Any, asset: Asset, verb: Verb) -> None:
     with caused_by(user=str(request.user.pk), surface="admin"):
-        change = verb.call(asset.pk, False)
+        change = verb.call(asset.pk)
     done = _("%(verb)s: %(count)d changes.") % {"verb": verb.label, "count": len(change.changes)}
     model_admin.log_change(request, asset, done)
     if change.finding:
@@ -70,7 +71,7 @@ def _carry_out(request: HttpRequest, model_admin: Any, asset: Asset, verb: Verb)
 
 
 def _confirmation(
-    request: HttpRequest, model_admin: Any, asset: Asset, verb: Verb, change: Change
+    request: HttpRequest, model_admin: Any, asset: Asset, verb: Verb, change: RepairReport
 ) -> HttpResponse:
     site: AdminSite = model_admin.admin_site
     request.current_app = site.name

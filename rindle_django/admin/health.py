@@ -12,14 +12,15 @@ from typing import Any
 
 from django.db import OperationalError, connections, transaction
 
-from rindle_django.admin.lists import bounded_count
 from rindle_django.conf import database
-from rindle_django.models import Asset, FailedVariant, Variant
+from rindle_django.models import Asset, FailedVariant
+from rindle_django.operations.doctor import CHECKS, Diagnosis, diagnose
+from rindle_django.operations.status import RuntimeStatus, runtime_status
 
+QUICK = tuple(check.id for check in CHECKS if not check.deep and check.place != "storage")
 MINUTES = 60
 SAMPLED = 5_000
 PATIENCE = 250  # milliseconds that a figure may take before the page goes without it
-COUNTED = 1_000
 
 _ESTIMATED = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = %s::regclass"
 
@@ -111,22 +112,8 @@ def recent_failures(limit: int = 5) -> list[FailedVariant]:
 
 
 def quarantined(limit: int = 5) -> list[Asset]:
-    return list(_assets_in("quarantined").order_by("-created_at")[:limit])
-
-
-def counts() -> dict[str, int]:
-    """How many rows wait for somebody, each counted up to ``COUNTED``."""
-    return {
-        "quarantined": bounded_count(_assets_in("quarantined"), COUNTED),
-        "degraded": bounded_count(_assets_in("degraded"), COUNTED),
-        "failed": bounded_count(FailedVariant.objects.all(), COUNTED),
-        "queued": bounded_count(Variant.objects.filter(state="queued"), COUNTED),
-        "processing": bounded_count(Variant.objects.filter(state="processing"), COUNTED),
-    }
-
-
-def _assets_in(state: str) -> Any:
-    return Asset.objects.filter(state=state)
+    newest = Asset.objects.filter(state="quarantined").order_by("-created_at")
+    return list(newest[:limit])
 
 
 def _select(sql: str, terms: Any) -> list[tuple[Any, ...]]:
@@ -147,9 +134,10 @@ def _patiently(sql: str) -> list[tuple[Any, ...]] | None:
         return None
 
 
-def doctor(*, full: bool = False) -> list[Any]:
-    return []
+def doctor(*, full: bool = False) -> list[Diagnosis]:
+    """What the doctor says; without ``full`` only what is quick and asks no storage."""
+    return diagnose(only=None if full else QUICK)
 
 
-def queues() -> list[Any]:
-    return []
+def status() -> RuntimeStatus:
+    return runtime_status(limit=3)

@@ -6,6 +6,7 @@ that asks a storage runs by itself.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -23,16 +24,22 @@ from rindle_django.admin.base import ReadOnlyAdmin
 from rindle_django.admin.marks import badge, duration, size
 from rindle_django.admin.sparkline import sparkline
 from rindle_django.admin.visit import address, enter, link_to
-from rindle_django.models import Asset, FailedVariant, Overview, Variant
+from rindle_django.models import Asset, FailedVariant, Overview, UploadSession, Variant
+from rindle_django.operations.queues import QueueStatus
+from rindle_django.operations.reading import ENOUGH
+from rindle_django.operations.status import Finding
 
-# What waits for somebody or for a worker: the count's name, its list, and the list's filter.
-COUNTED: tuple[tuple[str, Any, type[Model], dict[str, str]], ...] = (
-    ("failed", gettext_lazy("failed variants"), FailedVariant, {}),
-    ("degraded", gettext_lazy("degraded assets"), Asset, {"state": "degraded"}),
-    ("quarantined", gettext_lazy("quarantined assets"), Asset, {"state": "quarantined"}),
-    ("queued", gettext_lazy("variants queued"), Variant, {"state": "queued"}),
-    ("processing", gettext_lazy("variants in work"), Variant, {"state": "processing"}),
+# What waits for somebody, then what waits for a worker: machine and state, and where the list is.
+COUNTED: tuple[tuple[str, str, Any, type[Model]], ...] = (
+    ("variant", "failed", gettext_lazy("failed variants"), FailedVariant),
+    ("asset", "degraded", gettext_lazy("degraded assets"), Asset),
+    ("asset", "quarantined", gettext_lazy("quarantined assets"), Asset),
+    ("variant", "queued", gettext_lazy("variants queued"), Variant),
+    ("variant", "processing", gettext_lazy("variants in work"), Variant),
 )
+BAD = frozenset({"failed", "degraded", "quarantined"})
+# Where the rows of a finding are listed by the state that gave it its name.
+LISTS: dict[str, type[Model]] = {"asset": Asset, "variant": Variant, "session": UploadSession}
 
 
 class OverviewAdmin(ReadOnlyAdmin[Overview]):
@@ -81,10 +88,11 @@ class OverviewAdmin(ReadOnlyAdmin[Overview]):
 
 def _figures() -> dict[str, Any]:
     minutes = health.transitions_per_minute()
-    storage = health.storage_by_profile()
+    storage, status = health.storage_by_profile(), health.status()
     return {
-        "counted": _counted(),
-        "queues": [_queue(each) for each in health.queues()],
+        "counted": _counted(status.counts),
+        "findings": [_finding(each) for each in status.findings],
+        "queues": [_queue(each) for each in status.queues],
         "spark": sparkline(minutes, _("State changes in each minute of the past hour")),
         "latest": minutes[-1],
         "most": max(minutes),
@@ -99,18 +107,43 @@ def _figures() -> dict[str, Any]:
     }
 
 
-def _counted() -> list[dict[str, Any]]:
-    found = health.counts()
-    return [
-        {
+def _counted(counts: Mapping[str, Mapping[str, int]]) -> Iterator[dict[str, Any]]:
+    for machine, state, text, model in COUNTED:
+        count = counts[machine].get(state, 0)
+        query = {} if model is FailedVariant else {"state": state}
+        yield {
             "text": text,
-            "count": found[name],
-            "more": found[name] >= health.COUNTED,
+            "count": _bounded(count),
             "list": address(model, "changelist", **query),
-            "bad": name in ("failed", "degraded", "quarantined") and found[name] > 0,
+            "bad": state in BAD and count > 0,
         }
-        for name, text, model, query in COUNTED
-    ]
+
+
+def _bounded(count: int) -> str:
+    return f"{ENOUGH}+" if count > ENOUGH else f"{count}"
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "kind": finding.kind,
+        "subject": finding.subject,
+        "reason": finding.reason,
+        "count": _bounded(finding.count),
+        "oldest": duration(finding.oldest_seconds),
+        "verb": finding.verb,
+        "list": _list_of(finding),
+    }
+
+
+def _list_of(finding: Finding) -> str:
+    """The list of what the finding is about, where that is those in one state (C4.4)."""
+    if (finding.subject, finding.kind) == ("variant", "failed"):
+        query = {"reason_code": finding.reason} if finding.reason else {}
+        return address(FailedVariant, "changelist", **query)
+    model: Any = LISTS.get(finding.subject)
+    if model is None or finding.kind not in model.machine.states:
+        return ""
+    return address(model, "changelist", state=finding.kind)
 
 
 def _check(diagnosis: Any) -> dict[str, Any]:
@@ -123,7 +156,7 @@ def _check(diagnosis: Any) -> dict[str, Any]:
     }
 
 
-def _queue(queue: Any) -> dict[str, Any]:
+def _queue(queue: QueueStatus) -> dict[str, Any]:
     return {
         "name": queue.queue,
         "waiting": queue.waiting,
@@ -139,7 +172,9 @@ def _reason(reason: health.Reason) -> dict[str, Any]:
     return {
         "code": reason.code or "–",
         "count": reason.count,
-        "list": address(FailedVariant, "changelist", reason_code=reason.code),
+        "list": address(FailedVariant, "changelist", reason_code=reason.code)
+        if reason.code
+        else "",
     }
 
 

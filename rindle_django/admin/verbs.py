@@ -6,8 +6,7 @@ The verbs themselves are the library's; pages only ask them, dry first.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -15,7 +14,14 @@ from django.utils.translation import gettext_lazy as _
 from rindle_django.errors import RequestRefused
 from rindle_django.lifecycle import locked
 from rindle_django.models import Asset, Key, StoredObject, Variant
-from rindle_django.processing import cancel_processing, requeue_variants
+from rindle_django.operations.repair import (
+    RepairReport,
+    cancel,
+    reprobe,
+    requeue,
+    unquarantine,
+)
+from rindle_django.operations.repair.regenerate import regenerate
 from rindle_django.purge import discard
 from rindle_django.states import (
     ACTIVE_VARIANT_STATES,
@@ -24,14 +30,6 @@ from rindle_django.states import (
 )
 
 Text = str | Promise
-
-
-@dataclass(frozen=True)
-class Change:
-    """What a verb changed; of a dry run, what it would change."""
-
-    changes: dict[str, dict[str, Any]] = field(default_factory=dict)
-    finding: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Verb:
     permission: str
     says: Text
     offered: Callable[[Asset, Sequence[Variant]], bool]
-    call: Callable[[Key, bool], Change]
+    call: Callable[..., RepairReport]  # with the asset's id and ``dry_run``
     destroys: bool = False
 
 
@@ -55,36 +53,21 @@ def _any_in(states: frozenset[str]) -> Callable[[Asset, Sequence[Variant]], bool
     return offered
 
 
-def _moves(
-    asset_id: Key, states: frozenset[str], to: str, act: Callable[[Key], object], dry_run: bool
-) -> Change:
-    with locked(asset_id) as asset:
-        moving = Variant.objects.filter(asset=asset, state__in=states).order_by("name")
-        changes = {f"variant {v.name}": {"from": v.state, "to": to} for v in moving}
-        if not dry_run:
-            act(asset_id)
-    return Change(changes)
+def _in(*states: str) -> Callable[[Asset, Sequence[Variant]], bool]:
+    return lambda asset, _: asset.state in states
 
 
-def _requeue(asset_id: Key, dry_run: bool) -> Change:
-    return _moves(asset_id, REQUEUEABLE_VARIANT_STATES, "queued", requeue_variants, dry_run)
-
-
-def _cancel(asset_id: Key, dry_run: bool) -> Change:
-    return _moves(asset_id, ACTIVE_VARIANT_STATES, "cancelled", cancel_processing, dry_run)
-
-
-def _discard(asset_id: Key, dry_run: bool) -> Change:
+def _discard(asset_id: Key, *, dry_run: bool = False) -> RepairReport:
     with locked(asset_id) as asset:
         if asset.state == "deleted" or asset.attachments.exists():
             raise RequestRefused("asset_not_discardable")
         held = StoredObject.objects.filter(asset_id=asset_id).exclude(state="gone")
-        changes = {"asset": {"from": asset.state, "to": "deleted"}} | {
+        changes = {"state": {"from": asset.state, "to": "deleted"}} | {
             f"{each.purpose} {each.key}": {"from": each.state, "to": "gone"} for each in held
         }
         if not dry_run:
             discard(asset_id)
-    return Change(changes)
+    return RepairReport("discard", str(asset_id), dry_run, "changed", changes=changes)
 
 
 VERBS = {
@@ -96,7 +79,7 @@ VERBS = {
             "rindle.requeue_variant",
             _("Variants that failed, were cancelled, are stale or are missing are made again."),
             _any_in(REQUEUEABLE_VARIANT_STATES),
-            _requeue,
+            requeue,
         ),
         Verb(
             "cancel",
@@ -104,7 +87,35 @@ VERBS = {
             "rindle.cancel_processing",
             _("Waiting and running work on the variants is stopped. Requeue takes it back."),
             _any_in(ACTIVE_VARIANT_STATES),
-            _cancel,
+            cancel,
+        ),
+        Verb(
+            "regenerate",
+            _("Regenerate"),
+            "rindle.regenerate_variant",
+            _(
+                "All variants are made again. What there is, is served until the new ones are there."
+            ),
+            lambda asset, variants: asset.state in VERIFIED_ASSET_STATES and bool(variants),
+            regenerate,
+        ),
+        Verb(
+            "reprobe",
+            _("Reprobe"),
+            "rindle.reprobe_asset",
+            _("The original is read again: type, dimensions and frames are set to what it says."),
+            _in(*VERIFIED_ASSET_STATES),
+            reprobe,
+        ),
+        Verb(
+            "unquarantine",
+            _("Unquarantine"),
+            "rindle.unquarantine_asset",
+            _(
+                "The asset is checked again from the start; what still breaks a rule is refused again."
+            ),
+            _in("quarantined"),
+            unquarantine,
         ),
         Verb(
             "discard",

@@ -24,7 +24,7 @@ from rindle_django.conf import config, database
 from rindle_django.errors import RequestRefused
 from rindle_django.lifecycle import caused_by
 from rindle_django.models import Asset, Batch, Key, Variant
-from rindle_django.processing import cancel_processing, requeue_variants
+from rindle_django.operations.repair import cancel, requeue
 from rindle_django.purge import discard
 from rindle_django.states import ACTIVE_VARIANT_STATES, REQUEUEABLE_VARIANT_STATES
 
@@ -50,8 +50,8 @@ def _discard(asset_id: Key, _: Collection[str] | None) -> object:
 
 # Each takes an asset's id and the names of its variants; None stands for all that it fits.
 VERBS: dict[str, Callable[[Key, Collection[str] | None], object]] = {
-    "requeue": requeue_variants,
-    "cancel": cancel_processing,
+    "requeue": requeue,
+    "cancel": cancel,
     "discard": _discard,
 }
 

@@ -269,7 +269,8 @@ def test_requeueing_goes_by_the_public_verb(site: Client, boss: User, sky: Sky):
     assert "Requeue: 3 variants." in answer.content.decode()
     assert len(queued_jobs("rindle:process_variant")) == 3
     requeued = Transition.objects.filter(subject="variant", from_state="failed", to_state="queued")
-    assert [each.cause for each in requeued] == [{"user": str(boss.pk), "surface": "admin"}] * 3
+    ordered = {"user": str(boss.pk), "surface": "admin", "repair": "requeue"}
+    assert [each.cause for each in requeued] == [ordered] * 3
     drain_jobs()
     assert fresh(asset).state == "ready"
     assert not FailedVariant.objects.exists()
