@@ -90,7 +90,7 @@ def _figures() -> dict[str, Any]:
     minutes = health.transitions_per_minute()
     storage, status = health.storage_by_profile(), health.status()
     return {
-        "counted": _counted(status.counts),
+        "counted": list(_counted(status.counts)),
         "findings": [_finding(each) for each in status.findings],
         "queues": [_queue(each) for each in status.queues],
         "spark": sparkline(minutes, _("State changes in each minute of the past hour")),
@@ -138,8 +138,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
 def _list_of(finding: Finding) -> str:
     """The list of what the finding is about, where that is those in one state (C4.4)."""
     if (finding.subject, finding.kind) == ("variant", "failed"):
-        query = {"reason_code": finding.reason} if finding.reason else {}
-        return address(FailedVariant, "changelist", **query)
+        return _failed_for(finding.reason)
     model: Any = LISTS.get(finding.subject)
     if model is None or finding.kind not in model.machine.states:
         return ""
@@ -172,10 +171,12 @@ def _reason(reason: health.Reason) -> dict[str, Any]:
     return {
         "code": reason.code or "–",
         "count": reason.count,
-        "list": address(FailedVariant, "changelist", reason_code=reason.code)
-        if reason.code
-        else "",
+        "list": _failed_for(reason.code),
     }
+
+
+def _failed_for(code: str) -> str:
+    return address(FailedVariant, "changelist", **({"reason_code": code} if code else {}))
 
 
 def _failure(variant: FailedVariant) -> dict[str, Any]:

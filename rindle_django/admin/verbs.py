@@ -93,9 +93,7 @@ VERBS = {
             "regenerate",
             _("Regenerate"),
             "rindle.regenerate_variant",
-            _(
-                "All variants are made again. What there is, is served until the new ones are there."
-            ),
+            _("All variants are made again; those that there are, are served until then."),
             lambda asset, variants: asset.state in VERIFIED_ASSET_STATES and bool(variants),
             regenerate,
         ),
@@ -111,9 +109,7 @@ VERBS = {
             "unquarantine",
             _("Unquarantine"),
             "rindle.unquarantine_asset",
-            _(
-                "The asset is checked again from the start; what still breaks a rule is refused again."
-            ),
+            _("The asset is checked again from the start. What still breaks a rule is refused."),
             _in("quarantined"),
             unquarantine,
         ),
