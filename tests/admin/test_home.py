@@ -160,6 +160,7 @@ def test_a_large_ledger_is_sampled_and_says_so(monkeypatch: pytest.MonkeyPatch):
     StoredObject.objects.update(byte_size=10)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE rindle_storedobject")
+    monkeypatch.setattr(health, "COUNTED", 1000)
     monkeypatch.setattr(health, "SAMPLED", 500)
     stored = health.storage_by_profile()
     assert stored.estimated
