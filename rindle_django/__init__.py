@@ -21,7 +21,18 @@ if TYPE_CHECKING:
         detach as detach,
     )
     from rindle_django.delivery import url as url, variant_url as variant_url
+    from rindle_django.lifecycle import caused_by as caused_by
     from rindle_django.operations.doctor import diagnose as diagnose
+    from rindle_django.operations.erasure import (
+        erase_owner as erase_owner,
+        erase_owners as erase_owners,
+        preview_erasure as preview_erasure,
+    )
+    from rindle_django.operations.explain import explain as explain
+    from rindle_django.operations.repair import (
+        reprobe as reprobe,
+        unquarantine as unquarantine,
+    )
     from rindle_django.operations.status import runtime_status as runtime_status
     from rindle_django.processing import (
         cancel_processing as cancel_processing,
@@ -48,6 +59,10 @@ _ROOMS = {
     "delivery": "url variant_url",
     "operations.doctor": "diagnose",
     "operations.status": "runtime_status",
+    "lifecycle": "caused_by",
+    "operations.erasure": "erase_owner erase_owners preview_erasure",
+    "operations.explain": "explain",
+    "operations.repair": "reprobe unquarantine",
     "processing": "cancel_processing requeue_variants",
     "profiles": "Delivery ImageRecipe Profile",
     "purge": "discard",
@@ -66,10 +81,16 @@ _ASYNC = {
         "detach",
         "diagnose",
         "discard",
+        "erase_owner",
+        "erase_owners",
+        "explain",
         "initiate_upload",
+        "preview_erasure",
+        "reprobe",
         "requeue_variants",
         "runtime_status",
         "sign_upload",
+        "unquarantine",
         "upload",
         "url",
         "variant_url",

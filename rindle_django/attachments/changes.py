@@ -47,7 +47,7 @@ def attach(owner: models.Model, slot: str, asset: Asset | Key, *, actor: Any = N
             # Deleted while we waited: nobody would ever detach what we attach now.
             raise RequestRefused("owner_unsaved")
         present = list(slot_rows(owner, slot))
-        locked = _lock_assets([asset_id, *(row.asset_id for row in present)])
+        locked = lock_assets([asset_id, *(row.asset_id for row in present)])
         chosen = _eligible(locked.get(str(asset_id)), slot, rule, actor)
         for row in present:
             if row.asset_id == chosen.pk:
@@ -98,7 +98,7 @@ def _detach_rows(owner: models.Model, rows: models.QuerySet[Attachment]) -> int:
         _lock_owner(owner)
         # Read after the lock: two who detach the same slot must not both see it filled.
         present = list(rows)
-        _remove(present, _lock_assets([row.asset_id for row in present]))
+        _remove(present, lock_assets([row.asset_id for row in present]))
     return len(present)
 
 
@@ -120,14 +120,19 @@ def _lock_owner(owner: models.Model) -> bool:
     False if the row is not there any more.
     """
     forget(owner)
-    model = type(owner)
-    if owner.pk is None or router.db_for_write(model) != database():
+    return owner.pk is None or lock_owner_row(type(owner), owner.pk)
+
+
+def lock_owner_row(model: type[models.Model], key: Any) -> bool:
+    """Lock an owner's row, if it is in our database; False if it is not there any more."""
+    if router.db_for_write(model) != database():
         return True
-    rows = model._base_manager.using(database()).filter(pk=owner.pk)
+    rows = model._base_manager.using(database()).filter(pk=key)
     return bool(rows.select_for_update(of=("self",)).values_list("pk"))
 
 
-def _lock_assets(ids: Iterable[Key]) -> dict[str, Asset]:
+def lock_assets(ids: Iterable[Key]) -> dict[str, Asset]:
+    """Lock assets in order of their ids, after the owner's row; by their ids as text."""
     rows = Asset.objects.select_for_update().filter(pk__in=list(ids)).order_by("pk")
     return {str(asset.pk): asset for asset in rows}
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.db.models.functions import Now
+
 from rindle_django import claims, ledger, telemetry
 from rindle_django.errors import ContentRefused, RequestRefused, RindleError
 from rindle_django.interruption import Interrupted, attentive
@@ -114,7 +116,10 @@ def _output_of(asset: Asset, recipe: ImageRecipe) -> StoredObject:
 
 
 def _close_lost_runs(variant: Variant) -> None:
-    ProcessingRun.objects.filter(variant_id=variant.pk, outcome="running").update(outcome="lost")
+    # Nobody knows when its worker died; this is when it was found out.
+    ProcessingRun.objects.filter(variant_id=variant.pk, outcome="running").update(
+        outcome="lost", finished_at=Now()
+    )
 
 
 def _run_of(variant: Variant) -> ProcessingRun:

@@ -9,6 +9,7 @@ from typing import IO, Any
 from django.core.files import File
 
 from rindle_django.errors import RequestRefused
+from rindle_django.lifecycle import asked_by
 from rindle_django.media.types import MEDIA_TYPES
 from rindle_django.models import Asset, UploadSession
 from rindle_django.profiles import Profile, get_profile
@@ -44,8 +45,9 @@ def upload(
         byte_size=getattr(file, "size", None),
     )
     session = open_session(declaring, declared, actor)
-    _send(session, file, declaring.max_bytes)
-    return verify_session(session)
+    with asked_by(actor):
+        _send(session, file, declaring.max_bytes)
+        return verify_session(session)
 
 
 def _send(session: UploadSession, file: File[Any] | IO[bytes], limit: int) -> None:

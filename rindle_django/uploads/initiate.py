@@ -14,7 +14,7 @@ from rindle_django import ledger, telemetry
 from rindle_django.actors import actor_id
 from rindle_django.conf import config, database
 from rindle_django.errors import RequestRefused
-from rindle_django.lifecycle import record_births, transition
+from rindle_django.lifecycle import asked_by, record_births, transition
 from rindle_django.models import PROMOTE_TRIES, Asset, UploadSession
 from rindle_django.profiles import Profile, get_profile
 from rindle_django.storage import SignedRequest, adapter_for
@@ -91,8 +91,9 @@ def open_session(profile: type[Profile], declared: Declared, actor: Any) -> Uplo
             staging=ledger.expect(asset, "staging", settles_in=ttl + config().LATE_PUT_GRACE),
             expires_at=Now() + timedelta(seconds=ttl),
         )
-        record_births([asset])
-        record_births([session])
+        with asked_by(actor):
+            record_births([asset])
+            record_births([session])
     return session
 
 
@@ -106,7 +107,9 @@ def sign_upload(ticket: str, *, actor: Any = None) -> SignedRequest:
     remaining = int((session.expires_at - timezone.now()).total_seconds())
     if session.state in ("initialized", "signed") and remaining <= 0:
         raise RequestRefused("ticket_expired")
-    if session.state != "signed" and not transition(session, "signed"):
+    with asked_by(actor):
+        signed = session.state == "signed" or transition(session, "signed")
+    if not signed:
         session.refresh_from_db()
         if session.state != "signed":
             raise RequestRefused("ticket_used", state=session.state)

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from rindle_django import claims, jobs, ledger, telemetry
 from rindle_django.conf import config
 from rindle_django.errors import RequestRefused
-from rindle_django.lifecycle import locked, transition
+from rindle_django.lifecycle import asked_by, locked, transition
 from rindle_django.models import Asset, UploadSession
 from rindle_django.purge import discard_locked
 from rindle_django.states import OPEN_SESSION_STATES
@@ -26,7 +26,10 @@ def verify_upload(ticket: str, *, actor: Any = None) -> Asset:
     "length_mismatch", "upload_expired", "upload_aborted", "upload_failed" and those of ``redeem``.
     """
     session = redeem(ticket, actor)
-    with telemetry.span("rindle.verify", attributes={"rindle.profile": session.profile}):
+    with (
+        asked_by(actor),
+        telemetry.span("rindle.verify", attributes={"rindle.profile": session.profile}),
+    ):
         return verify_session(session)
 
 
@@ -118,7 +121,9 @@ def fail_session(session: UploadSession, error: RequestRefused) -> bool:
 def abort_upload(ticket: str, *, actor: Any = None) -> None:
     """Give an upload up. Doing so twice is the same as once; a completed one is not undone."""
     session = redeem(ticket, actor)
-    if not _end(session, "aborted"):
+    with asked_by(actor):
+        ended = _end(session, "aborted")
+    if not ended:
         session.refresh_from_db()
         if session.state not in ("aborted", "expired", "failed"):
             raise RequestRefused("ticket_used", state=session.state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import re
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -13,12 +14,15 @@ from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
 from rindle_django.errors import Kind, RequestRefused, RindleError
+from rindle_django.lifecycle import caused_by
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R", bound=HttpResponseBase)
 
 MAX_BODY = 64 * 1024
+# Whoever sends it may write anything into it.
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def answers_json(
@@ -32,7 +36,8 @@ def answers_json(
     @functools.wraps(view)
     def answering(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:
-            response: HttpResponseBase = view(request, *args, **kwargs)
+            with caused_by(**_request_of(request, view)):
+                response: HttpResponseBase = view(request, *args, **kwargs)
         except RindleError as error:
             response = _refusal(error)
         response.headers.setdefault("Cache-Control", "no-store")
@@ -41,6 +46,18 @@ def answers_json(
     outside: Callable[Concatenate[HttpRequest, P], HttpResponseBase]
     outside = transaction.non_atomic_requests(answering)
     return outside
+
+
+def _request_of(request: HttpRequest, view: Callable[..., object]) -> dict[str, str]:
+    """What history says of a request: no address, no agent, and its id only if it looks like one.
+
+    Who asks is named by the verbs, as the rows name it.
+    """
+    named = {"request": f"{request.method} {getattr(view, '__name__', 'view')}"}
+    identity = request.headers.get("X-Request-ID", "")
+    if REQUEST_ID.fullmatch(identity):
+        named["request_id"] = identity
+    return named
 
 
 def _refusal(error: RindleError) -> JsonResponse:

@@ -341,7 +341,7 @@ def test_only_the_verb_names_quarantine_as_a_source():
         and node.arg == "only_from"
         and "quarantined" in ast.unparse(node.value)
     }
-    assert naming == {"operations/repair/unquarantine.py"}
+    assert naming == {"operations/repair/quarantine.py"}
 
 
 def test_a_rolled_back_wish_is_none():

@@ -125,7 +125,7 @@ MUTANTS = (
         "co-owners-erased-side-by-side",
         "U17, row 45: each leaves the asset to the other, and nobody purges it",
         "rindle_django/attachments/changes.py",
-        "        _remove(present, _lock_assets([row.asset_id for row in present]))\n",
+        "        _remove(present, lock_assets([row.asset_id for row in present]))\n",
         "        ids = [row.asset_id for row in present]\n"
         "        rows = Asset.objects.filter(pk__in=ids)\n"
         "        _remove(present, {str(asset.pk): asset for asset in rows})\n",
