@@ -11,6 +11,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from rindle_django.admin.asset import AssetAdmin
 from rindle_django.admin.attachment import AttachmentAdmin
+from rindle_django.admin.audit import ErasureAdmin, RepairAdmin
 from rindle_django.admin.batch import BatchAdmin
 from rindle_django.admin.history import ProcessingRunAdmin, TransitionAdmin
 from rindle_django.admin.home import OverviewAdmin
@@ -23,8 +24,10 @@ from rindle_django.models import (
     Asset,
     Attachment,
     Batch,
+    Erasure,
     Overview,
     ProcessingRun,
+    Repair,
     Sighting,
     StorageScan,
     StoredObject,
@@ -38,8 +41,10 @@ PAGES: dict[type[Model], type[Any]] = {
     Asset: AssetAdmin,
     Attachment: AttachmentAdmin,
     Batch: BatchAdmin,
+    Erasure: ErasureAdmin,
     FailedVariant: FailedVariantAdmin,
     ProcessingRun: ProcessingRunAdmin,
+    Repair: RepairAdmin,
     Sighting: SightingAdmin,
     StorageScan: StorageScanAdmin,
     StoredObject: StoredObjectAdmin,

@@ -8,11 +8,10 @@ from django.utils.translation import gettext_lazy as _
 
 from rindle_django.admin.base import ReadOnlyAdmin
 from rindle_django.admin.filters import AtWhenFilter, FixedFilter, StartedWhenFilter
-from rindle_django.admin.marks import NOTHING, badge, duration
-from rindle_django.admin.story import in_words
-from rindle_django.admin.visit import link_to
-from rindle_django.models import Asset, ProcessingRun, Transition
+from rindle_django.admin.marks import NOTHING, badge, duration, link_to_asset
+from rindle_django.models import ProcessingRun, Transition
 from rindle_django.models.variant import RUN_OUTCOMES
+from rindle_django.operations.explain.words import cause
 
 
 class SubjectFilter(FixedFilter):
@@ -44,11 +43,11 @@ class TransitionAdmin(ReadOnlyAdmin[Transition]):
 
     @admin.display(description=_("because of"))
     def because(self, entry: Transition) -> str:
-        return in_words(entry.cause) or NOTHING
+        return cause(entry.cause) or NOTHING
 
     @admin.display(description=_("asset"))
     def asset_link(self, entry: Transition) -> SafeString:
-        return link_to(Asset(pk=entry.asset_id), entry.asset_id)
+        return link_to_asset(entry.asset_id)
 
 
 class ProcessingRunAdmin(ReadOnlyAdmin[ProcessingRun]):
@@ -79,4 +78,4 @@ class ProcessingRunAdmin(ReadOnlyAdmin[ProcessingRun]):
 
     @admin.display(description=_("asset"))
     def asset_link(self, run: ProcessingRun) -> SafeString:
-        return link_to(Asset(pk=run.asset_id), run.asset_id)
+        return link_to_asset(run.asset_id)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from rindle_django.admin.visit import viewer
+from rindle_django.admin.visit import link_to, viewer
 from rindle_django.delivery import url, variant_url
 from rindle_django.errors import RindleError
 from rindle_django.models import Asset
@@ -75,6 +76,11 @@ def original_link(asset: Asset) -> SafeString | str:
         return format_html('<a href="{}">{}</a>', url(asset, actor=viewer()), asset.filename)
     except RindleError as error:
         return str(error)
+
+
+def link_to_asset(asset_id: UUID | str) -> SafeString:
+    """A link to an asset of which the id is all that is known; it may be gone."""
+    return link_to(Asset(pk=asset_id), asset_id)
 
 
 def size(count: int | None) -> str:

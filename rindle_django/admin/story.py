@@ -6,7 +6,7 @@ Everything is bounded and found by index; the rest is behind a link to a filtere
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from rindle_django.models import (
     UploadSession,
     Variant,
 )
+from rindle_django.operations.explain import explain
 from rindle_django.states import ACTIVE_VARIANT_STATES, ASSET
 
 SHOWN = 50
@@ -54,7 +55,8 @@ def told(request: HttpRequest, asset: Asset) -> dict[str, Any]:
         "sessions": [_session(each) for each in _newest(UploadSession, asset)],
         "attachments": _told_attachments(_attachments(asset)),
         "runs": [_run(each) for each in _runs(asset)],
-        "history": [_entry(each) for each in _history(asset)],
+        "story": (story := explain(asset.pk)),
+        "history": story.lines[::-1][:HISTORY_SHOWN],
         "lists": _lists(asset),
         "active": active(asset, variants),
     }
@@ -94,10 +96,6 @@ def _attachments(asset: Asset) -> list[Attachment]:
 
 def _runs(asset: Asset) -> Any:
     return ProcessingRun.objects.filter(asset_id=asset.pk).order_by("-started_at")[:SHOWN]
-
-
-def _history(asset: Asset) -> Any:
-    return Transition.objects.filter(asset_id=asset.pk).order_by("-id")[:HISTORY_SHOWN]
 
 
 def _lists(asset: Asset) -> dict[str, str]:
@@ -189,30 +187,3 @@ def _run(run: ProcessingRun) -> dict[str, Any]:
         "reason_code": run.reason_code,
         "reason": run.reason,
     }
-
-
-def _entry(entry: Transition) -> dict[str, Any]:
-    return {
-        "at": entry.at,
-        "subject": f"{entry.subject} {entry.metadata.get('variant_name', '')}".strip(),
-        "from": entry.from_state,
-        "to": badge(entry.to_state),
-        "reason_code": entry.reason_code,
-        "cause": in_words(entry.cause),
-    }
-
-
-def in_words(cause: Mapping[str, Any]) -> str:
-    """Who or what caused a transition, as a person would say it."""
-    if "task" in cause:
-        name = str(cause["task"]).removeprefix("rindle:").replace("_", " ")
-        return _("job %(job)s (%(name)s), run %(run)s") % {
-            "job": cause.get("job", "?"),
-            "name": name,
-            "run": cause.get("run", "?"),
-        }
-    if "command" in cause:
-        return _("command %(name)s") % {"name": cause["command"]}
-    if cause.get("surface") == "admin":
-        return _("user %(user)s, in the admin") % {"user": cause.get("user", "?")}
-    return ", ".join(f"{name} {value}" for name, value in cause.items())
