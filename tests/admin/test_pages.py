@@ -168,7 +168,7 @@ def test_an_assets_page_tells_its_whole_story(site: Client):
     with locked(asset.pk) as current:
         move(current, "quarantined", reason_code="scanner_refused", reason="Eicar")
     shown = site.get(page(Asset, "change", asset)).content.decode()
-    assert "frozen as the original" in shown
+    assert "It was quarantined (scanner_refused)" in shown
     assert "quarantined" in shown
     assert "scanner_refused" in shown
 

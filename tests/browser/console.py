@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 from example_project.services.site import ADMIN
 
 PATIENCE = 30_000
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa"]}}
 
 NAMELESS = """() => [...document.querySelectorAll("a, button, input, select, img, svg")]
   .filter(each => each.getClientRects().length)
@@ -57,6 +59,15 @@ class Console:
 
     def picture(self, path: Path) -> None:
         self.page.screenshot(path=path, full_page=True, animations="disabled")
+
+    def violations(self) -> list[str]:
+        """What axe-core finds within the content, in words. The frame around it is Django's."""
+        found = Axe().run(self.page, context="#content", options=RULES).response["violations"]
+        return [
+            f"{each['id']}: {node['html'][:200]} {node['failureSummary']}"
+            for each in found
+            for node in each["nodes"]
+        ]
 
     def nameless(self) -> list[str]:
         """What can be seen and used, but has no name for those who cannot see it."""

@@ -101,3 +101,90 @@ def test_an_asset_tells_its_story(console: Console, artifacts: Path):
     console.picture(artifacts / "asset-dark.png")
     console.page.set_viewport_size({"width": 390, "height": 844})
     console.picture(artifacts / "asset-narrow.png")
+
+
+def test_a_variant_is_made_again_while_the_operator_watches(console: Console, artifacts: Path):
+    console.visit("asset/")
+    console.page.get_by_role("link", name="dogs.jpg").first.click()
+    console.page.get_by_role("link", name="Regenerate…").click()
+    expect(console.page.get_by_role("table", name="What would change")).to_be_visible()
+    assert console.nameless() == []
+    console.picture(artifacts / "confirm.png")
+    console.page.get_by_role("button", name="Regenerate").click()
+
+    live = console.page.locator("#rindle-live")
+    expect(live.get_by_text("Something is at work on it")).to_be_visible()
+    console.picture(artifacts / "working.png")
+    loaded = console.page.evaluate("window.loadedOnce = true")
+    expect(live.get_by_text("Something is at work on it")).to_be_hidden()
+    assert loaded
+    assert console.page.evaluate("window.loadedOnce") is True  # followed without a reload
+    expect(console.page.get_by_role("status")).to_have_text(
+        "The asset is ready. 4 of 4 variants are ready."
+    )
+
+
+def test_a_verb_is_done_by_keyboard_alone(console: Console):
+    console.visit("asset/")
+    console.page.get_by_role("link", name="cut-short.jpg").first.focus()
+    console.page.keyboard.press("Enter")
+    reached = console.page.get_by_role("link", name="Requeue…")
+    expect(reached).to_be_visible()
+    for _ in range(80):
+        console.page.keyboard.press("Tab")
+        if reached.evaluate("each => each === document.activeElement"):
+            break
+    outline = reached.evaluate("each => getComputedStyle(each).outlineStyle")
+    assert outline != "none"
+    console.page.keyboard.press("Enter")
+    button = console.page.get_by_role("button", name="Requeue")
+    button.focus()
+    console.page.keyboard.press("Enter")
+    expect(console.page.get_by_text("changes.")).to_be_visible()
+    expect(console.page.locator("#rindle-live").get_by_text("at work on it")).to_be_hidden()
+
+
+def test_failed_variants_are_requeued_together(console: Console, artifacts: Path):
+    console.visit("failedvariant/")
+    console.page.locator("#action-toggle").check()
+    console.page.get_by_label("Action:").select_option("requeue")
+    console.page.get_by_role("button", name="Go").click()
+    expect(console.page.get_by_text("4 rows")).to_be_visible()
+    console.picture(artifacts / "confirm-many.png")
+    console.page.get_by_role("button", name="Requeue").click()
+    expect(console.page.get_by_text("Requeue: 4 variants.")).to_be_visible()
+
+
+def test_the_full_doctor_is_run_from_the_home(console: Console, artifacts: Path):
+    console.visit("overview/")
+    console.page.get_by_role("button", name="Run the full doctor").click()
+    expect(console.page.get_by_role("button", name="Run the full doctor again")).to_be_visible()
+    console.page.get_by_text("Every check").click()
+    console.picture(artifacts / "doctor.png")
+
+
+def test_an_erasure_is_seen_before_it_is_typed(console: Console, artifacts: Path):
+    console.visit("attachment/")
+    console.page.get_by_role("link", name="album").first.click()
+    console.page.get_by_role("link", name="Erase this owner…").click()
+    expect(
+        console.page.get_by_role("heading", name="Assets that are deleted for good")
+    ).to_be_visible()
+    assert console.nameless() == []
+    console.picture(artifacts / "erase.png")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["home", "asset", "assets", "failed", "confirm"])
+def test_axe_finds_nothing_on_our_parts(name: str, theme: str, console: Console):
+    console.page.emulate_media(color_scheme=theme)
+    if name in PAGES:
+        console.visit(PAGES[name])
+    else:
+        console.visit("asset/")
+        console.page.get_by_role("link", name="dandelion.jpg").first.click()
+        expect(console.page.get_by_role("heading", name="Variants")).to_be_visible()
+    if name == "confirm":
+        console.page.get_by_role("link", name="Regenerate…").click()
+        expect(console.page.get_by_role("button", name="Regenerate")).to_be_visible()
+    assert console.violations() == []
