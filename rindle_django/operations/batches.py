@@ -62,7 +62,8 @@ def chosen(model: str, conditions: Iterable[Condition], as_of: datetime.datetime
     """The rows that fulfil all ``conditions`` and have not changed since ``as_of``."""
     rows: QuerySet[Any] = (Asset if model == "asset" else Variant).objects.all()
     for alternatives in conditions:
-        rows = rows.filter(reduce(or_, (Q(**{name: value}) for name, value in alternatives)))
+        either = (Q(**{name: value}) for name, value in alternatives)
+        rows = rows.filter(reduce(or_, either, Q(pk__in=[])))
     return rows.filter(updated_at__lte=as_of)
 
 

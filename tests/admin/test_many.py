@@ -127,6 +127,16 @@ def test_a_search_is_kept_with_the_batch__C4_6(boss: Client, few: None):
     assert states(others) == {"ready": 3}
 
 
+def test_a_search_that_finds_nothing_is_not_a_search_for_everything(boss: Client, few: None):
+    assets = stock(3)
+    answer = confirm(boss, Asset, "discard", query="?q=%00nonsense", typed="discard")
+    assert answer.status_code == 200
+    found = batches.begin("discard", "asset", [[]], as_of=now())
+    drain_jobs(queues=["rindle_maintenance"])
+    assert fresh_batch(found).done == 0
+    assert states(assets) == {"ready": 3}
+
+
 @pytest.mark.parametrize("query", ["?filename__contains=x", "?reason__contains=y", "?id__gt=0"])
 def test_what_is_no_filter_does_not_narrow_and_is_refused__C4_6(boss: Client, query: str):
     answer = boss.get(page(Asset) + query)
