@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -64,6 +65,8 @@ class ReadOnlyAdmin(_ModelAdmin[M]):
     def conditions(self, request: HttpRequest) -> list[Alternatives]:
         """What the list of this request is narrowed to, to be kept and asked again later."""
         changelist: Any = self.get_changelist_instance(request)
+        if request.GET.get(SEARCH_VAR) and not changelist.query:
+            return [[]]  # Django drops a search that it does not understand, and lists all
         found = [
             each
             for spec in changelist.filter_specs
