@@ -11,6 +11,7 @@ from rindle_django.events import EVENTS
 from rindle_django.jobs import JOBS
 from rindle_django.operations.doctor import CHECKS
 from rindle_django.operations.invariants import INVARIANTS
+from rindle_django.operations.status.kinds import KINDS
 from rindle_django.states import MACHINES
 
 FOLDER = Path(__file__).parent / "reference" / "generated"
@@ -73,6 +74,11 @@ def doctor_page() -> str:
     return table(("Check", "Component", "Looks at", "Deep"), rows)
 
 
+def kinds_page() -> str:
+    rows = [(f"`{each.kind}`", each.subject, each.says, f"`{each.verb}`") for each in KINDS]
+    return table(("Kind", "Of", "What it says", "What mends it"), rows)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings": settings_page,
     "events": events_page,
@@ -81,6 +87,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "states": states_page,
     "invariants": invariants_page,
     "doctor": doctor_page,
+    "kinds": kinds_page,
 }
 
 

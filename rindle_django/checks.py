@@ -5,22 +5,27 @@ Each check has a stable id and a hint that says what to do. None touches network
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning as Caution, register
-from django.db import connections, router
+from django.db import DatabaseError, connections, router
 from django.urls import NoReverseMatch, reverse
 
+from rindle_django import workspace
 from rindle_django.attachments.owners import declared_slots
 from rindle_django.conf import Config, database, describe, raw
 from rindle_django.errors import RindleError
 from rindle_django.media.images import decodable
 from rindle_django.media.types import MEDIA_TYPES, canonical
 from rindle_django.models import Asset
+from rindle_django.operations.doctor.database import missing_triggers
+from rindle_django.operations.doctor.schedules import GIVE, NEVER, fires_every
+from rindle_django.operations.reading import select
 from rindle_django.profiles import Profile, clashes, registered
 from rindle_django.storage import adapter_for
 from rindle_django.tasks import SCHEDULED
@@ -70,6 +75,7 @@ def _schedules(value: dict[str, Any]) -> Iterator[CheckMessage]:
             hint=f"Maintenance tasks: {', '.join(SCHEDULED)}.",
             id="rindle.E003",
         )
+    yield from _lines(schedules)
     for name in ("abort_incomplete_uploads", "cleanup_orphans"):
         if name not in schedules:
             yield Caution(
@@ -78,6 +84,59 @@ def _schedules(value: dict[str, Any]) -> Iterator[CheckMessage]:
                 "and set it to None there.",
                 id="rindle.W001",
             )
+
+
+def _lines(schedules: dict[str, Any]) -> Iterator[CheckMessage]:
+    for name, line in sorted(schedules.items()):
+        if name in SCHEDULED and line is not None and fires_every(line) is None:
+            yield Error(
+                f"The cron line of {name} is {line!r}, {NEVER}.", hint=GIVE, id="rindle.E004"
+            )
+    if schedules.get("reconcile", "") is None:
+        yield Caution(
+            "Reconcile is turned off: work whose job is lost stays where it is for ever.",
+            hint="Remove 'reconcile' from RINDLE['SCHEDULES'], or run rindle_reconcile from cron.",
+            id="rindle.W006",
+        )
+
+
+def _dry_run() -> Iterator[CheckMessage]:
+    if raw().get("CLEANUP_DRY_RUN") and raw().get("SCHEDULES", {}).get("cleanup_orphans"):
+        yield Caution(
+            "The scheduled cleanup only reports: nothing is ever deleted.",
+            hint="Set RINDLE['CLEANUP_DRY_RUN'] = False.",
+            id="rindle.W005",
+        )
+
+
+def _temp() -> Iterator[CheckMessage]:
+    folder = workspace.root()
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        yield Caution(
+            f"Working copies cannot be put into {folder}.",
+            hint="Set RINDLE['TEMP_DIR'] to a folder that workers can write to.",
+            id="rindle.W007",
+        )
+
+
+def _guard(databases: Sequence[str] | None) -> Iterator[CheckMessage]:
+    if database() not in (databases or ()) or connections[database()].vendor != "postgresql":
+        return
+    try:
+        ((table,),) = select("SELECT to_regclass('rindle_asset')")
+        lacking = missing_triggers() if table else []
+    except DatabaseError:
+        return  # an outage is for the doctor to tell
+    if lacking:
+        yield Caution(
+            f"Triggers that refuse illegal states are missing: {', '.join(lacking)}.",
+            hint="Enable them, or apply migration rindle.0002_state_guard anew.",
+            id="rindle.W011",
+        )
+
+
+def check_guard(databases: Sequence[str] | None = None, **_: object) -> list[CheckMessage]:
+    return list(_guard(databases))
 
 
 def _database() -> Iterator[CheckMessage]:
@@ -237,7 +296,7 @@ def _queue_admin() -> Iterator[CheckMessage]:
             "Staff who may only view Procrastinate's jobs in the admin can also "
             f"{', '.join(open_to_all)} them.",
             hint="Set RINDLE['GUARD_QUEUE_ADMIN'] = True, or unregister ProcrastinateJob.",
-            id="rindle.W011",
+            id="rindle.W012",
         )
 
 
@@ -261,7 +320,8 @@ def _checker(*checks: Check) -> Callable[..., list[CheckMessage]]:
 
 def connect() -> None:
     """Register the checks; called once the apps are ready."""
-    register(_checker(_settings, _profiles, _slots, _image_backend), "rindle")
+    register(_checker(_settings, _dry_run, _temp, _profiles, _slots, _image_backend), "rindle")
+    register(check_guard, "rindle", Tags.database)
     register(_checker(_database), "rindle", Tags.compatibility)
     register(_checker(_urls), "rindle", Tags.urls)
     register(_checker(_open_uploads, _queue_admin), "rindle", deploy=True)

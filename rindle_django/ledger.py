@@ -155,6 +155,12 @@ def suspected(stored: StoredObject) -> bool:
     return bool(rows.update(settles_at=Now(), wake_at=Now()))
 
 
+def forget(stored: StoredObject) -> bool:
+    """Drop the receipt of a trial that its only writer has ended, and whose absence is confirmed:
+    there is nobody's data to account for, and no late writer to delete after."""
+    return bool(StoredObject.objects.filter(pk=stored.pk, state="gone").delete()[0])
+
+
 def kept(stored: StoredObject, *, reason_code: str, retry_in: float) -> None:
     """The storage did not confirm a deletion: the row stays and is tried again."""
     StoredObject.objects.filter(pk=stored.pk, state__in=("doomed", "gone")).update(

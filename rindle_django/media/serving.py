@@ -16,6 +16,7 @@ from rindle_django.errors import RindleError
 from rindle_django.media import wire
 from rindle_django.media.backends import available, backend_named
 from rindle_django.media.confinement import allow_cpu
+from rindle_django.media.description import describe
 from rindle_django.media.rendering import Rendered, probe, render_all
 from rindle_django.media.verdicts import verdict
 
@@ -53,6 +54,9 @@ def _answer(answers: BinaryIO, message: wire.Message) -> None:
 def _serve(message: wire.Message) -> Iterator[wire.Message]:
     if message["operation"] == "formats":
         yield {"formats": {name: sorted(each.decodes()) for name, each in available().items()}}
+        return
+    if message["operation"] == "describe":
+        yield describe()
         return
     path, limits = Path(message["path"]), wire.limits_of(message)
     try:

@@ -338,6 +338,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='asset',
+            index=models.Index(condition=models.Q(('state__in', ('available', 'degraded', 'processing', 'quarantined', 'transcoding'))), fields=['state', 'updated_at'], name='rindle_asset_unsettled'),
+        ),
+        migrations.AddIndex(
+            model_name='asset',
             index=models.Index(fields=['actor', '-created_at'], name='rindle_asset_actor'),
         ),
         migrations.AddIndex(
@@ -355,6 +359,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='uploadsession',
             index=models.Index(fields=['state', 'expires_at'], name='rindle_session_expiry'),
+        ),
+        migrations.AddIndex(
+            model_name='uploadsession',
+            index=models.Index(fields=['profile', 'state', 'expires_at'], name='rindle_session_profile'),
         ),
         migrations.AddIndex(
             model_name='uploadsession',
@@ -379,6 +387,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='variant',
             index=models.Index(fields=['-created_at'], name='rindle_variant_created'),
+        ),
+        migrations.AddIndex(
+            model_name='variant',
+            index=models.Index(condition=models.Q(('state__in', ('cancelled', 'missing', 'planned', 'stale'))), fields=['state', 'updated_at'], name='rindle_variant_unsettled'),
         ),
         migrations.AddIndex(
             model_name='variant',

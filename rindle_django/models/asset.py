@@ -11,6 +11,7 @@ from rindle_django.models.base import Claimable, due_index, state_check
 from rindle_django.states import ASSET, Machine
 
 PROMOTE_TRIES = 3
+UNSETTLED = ("available", "degraded", "processing", "quarantined", "transcoding")
 
 
 class Asset(Claimable):
@@ -65,6 +66,12 @@ class Asset(Claimable):
             models.Index(fields=["profile", "-created_at"], name="rindle_asset_profile"),
             models.Index(
                 fields=["profile", "state", "-created_at"], name="rindle_asset_profile_state"
+            ),
+            # What somebody may have to look at, the longest in its state first.
+            models.Index(
+                fields=["state", "updated_at"],
+                name="rindle_asset_unsettled",
+                condition=models.Q(state__in=UNSETTLED),
             ),
             models.Index(fields=["actor", "-created_at"], name="rindle_asset_actor"),
             models.Index(fields=["-created_at"], name="rindle_asset_created"),

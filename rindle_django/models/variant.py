@@ -59,6 +59,11 @@ class Variant(Claimable):
             due_index("rindle_variant_due"),
             models.Index(fields=["state", "-created_at"], name="rindle_variant_by_state"),
             models.Index(fields=["-created_at"], name="rindle_variant_created"),
+            models.Index(
+                fields=["state", "updated_at"],
+                name="rindle_variant_unsettled",
+                condition=models.Q(state__in=("cancelled", "missing", "planned", "stale")),
+            ),
             # Few values: the recipes that are served are found without reading the rows.
             models.Index(fields=["name", "published_digest"], name="rindle_variant_recipe"),
             models.Index(

@@ -4,10 +4,12 @@ Knows nothing of assets or rows; keys come from the ledger.
 """
 
 from rindle_django.storage.base import (
+    EXAMINED,
     Adapter,
     Capabilities,
     Deletion,
     ObjectStat,
+    Remark,
     SignedRequest,
     SignedURL,
     outside_transactions,
@@ -18,12 +20,14 @@ from rindle_django.storage.listing import PREFIXES, Listed
 from rindle_django.storage.registry import adapter_for, register_adapter
 
 __all__ = [
+    "EXAMINED",
     "PREFIXES",
     "Adapter",
     "Capabilities",
     "Deletion",
     "Listed",
     "ObjectStat",
+    "Remark",
     "SignedRequest",
     "SignedURL",
     "adapter_for",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import wraps
 from inspect import isgeneratorfunction
 from pathlib import Path
-from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, ClassVar, Concatenate, Literal, ParamSpec, Self, TypeVar
 from urllib.parse import urlsplit
 
 from django.core.files.storage import Storage
@@ -94,6 +94,24 @@ class Deletion:
     failed: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Remark:
+    """What is to be said of how a storage is set up; ``fix`` is what an operator can do."""
+
+    level: Literal["ok", "warn", "error"]
+    finding: str
+    fix: str = ""
+
+
+EXAMINED: Mapping[str, str] = {
+    "cors": "Whether browsers on the site's origins may send what we sign.",
+    "lifecycle": "Whether a rule of the storage deletes or shelves live data.",
+    "conditions": "Whether writing only to free names is enforced, in parts too.",
+    "folder": "Whether the folder can be written, holds its unfinished files and knows hard links.",
+}
+"""What an adapter may be asked to examine; each answers for what it has."""
+
+
 # --- rules for every adapter -------------------------------------------------------------------
 
 _SEGMENT = re.compile(r"[a-z0-9_-][a-z0-9_.-]*")
@@ -169,7 +187,7 @@ class Adapter(ABC):
     name: ClassVar[str]
     TOUCHES_STORAGE: ClassVar[frozenset[str]] = frozenset(
         {"stat", "read_range", "download", "put_file", "put_stream", "copy", "delete"}
-        | {"list_objects", "sweep_temp", "probe_capabilities"}
+        | {"list_objects", "sweep_temp", "probe_capabilities", "examine", "clock"}
     )
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -198,6 +216,19 @@ class Adapter(ABC):
     def probe_capabilities(self) -> Capabilities:
         """What the storage does when it is tried. Writes and deletes a few small objects."""
         return self.capabilities
+
+    @outside_transactions
+    def examine(self, about: str, origins: Sequence[str] = ()) -> list[Remark]:  # noqa: ARG002
+        """What is to be said of one of ``EXAMINED``; nothing where it does not apply.
+
+        ``origins`` are those of the pages that upload. Leaves nothing behind.
+        """
+        return []
+
+    @outside_transactions
+    def clock(self) -> float | None:
+        """Seconds since 1970 by the storage's own clock; None if it has none of its own."""
+        return None
 
     @abstractmethod
     def stat(self, key: str) -> ObjectStat | None:

@@ -20,6 +20,7 @@ from rindle_django.storage.base import (
     Capabilities,
     Deletion,
     ObjectStat,
+    Remark,
     SignedRequest,
     SignedURL,
     checked_key,
@@ -60,6 +61,9 @@ class FileSystemAdapter(Adapter):
             # Our own view takes the PUT, and asks whether the upload is still open.
             revocable_put=True,
         )
+
+    def examine(self, about: str, origins: Sequence[str] = ()) -> list[Remark]:  # noqa: ARG002
+        return self.folder.examine("examine") if about == "folder" else []
 
     def path_of(self, key: str) -> Path:
         """Where the object is; raises Misconfigured("bad_key") for a way out, or through a link."""

@@ -13,7 +13,7 @@ import re
 import stat as file_modes
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -22,7 +22,7 @@ from django.core.files.storage import FileSystemStorage
 
 from rindle_django.errors import Misconfigured, RequestRefused, TransientFailure
 from rindle_django.storage import deadlines
-from rindle_django.storage.base import CHUNK, ObjectStat, checked_key
+from rindle_django.storage.base import CHUNK, ObjectStat, Remark, checked_key
 from rindle_django.storage.listing import Listed
 from rindle_django.storage.walk import Walk
 
@@ -224,6 +224,31 @@ class Folder:
                     swept += 1
         return swept
 
+    def examine(self, operation: str) -> list[Remark]:
+        """Tried with an empty file among the unfinished ones, which are swept, should we die."""
+        if not self.root.is_dir():
+            return [Remark("warn", f"{self.root} does not exist yet.", _CREATED)]
+        temporary = self.temp / f"rindle-{uuid4().hex}.part"
+        name = temporary.with_suffix(".name")
+        try:
+            with self.translated(operation):
+                self._make(self.temp)
+                temporary.touch(exist_ok=False)
+                return [*self._examine_device(), *_examine_link(temporary, name)]
+        finally:
+            for each in (temporary, name):
+                with suppress(OSError):
+                    each.unlink(missing_ok=True)
+
+    def _examine_device(self) -> Iterator[Remark]:
+        if self.temp.stat().st_dev != self.root.stat().st_dev:
+            yield Remark(
+                "error",
+                f"{self.temp} is on another device than {self.root}: a file cannot be given its "
+                "name once it is whole.",
+                f"Unmount {TEMP_FOLDER}, so that it is a folder of the same file system.",
+            )
+
     def _make(self, folder: Path) -> None:
         if folder.is_dir():
             return
@@ -266,6 +291,23 @@ class Folder:
     def _unavailable(self, operation: str, detail: str) -> TransientFailure:
         return TransientFailure(
             "storage_unavailable", alias=self.alias, operation=operation, detail=detail
+        )
+
+
+_CREATED = "It is created by the first upload, if this process may; else create or mount it."
+
+
+def _examine_link(path: Path, name: Path) -> Iterator[Remark]:
+    try:
+        os.link(path, name, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in CANNOT_LINK:
+            raise
+        yield Remark(
+            "warn",
+            f"The file system of {path.parent.parent} knows no hard links: each original is "
+            "copied where it would be given a second name.",
+            "Nothing is less safe; it takes more time and, for a while, more room.",
         )
 
 

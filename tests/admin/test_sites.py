@@ -157,13 +157,13 @@ def warnings() -> set[str | None]:
 
 
 def test_an_unguarded_page_of_jobs_is_warned_of():
-    assert "rindle.W011" in warnings()
+    assert "rindle.W012" in warnings()
 
 
 def test_a_guarded_page_of_jobs_is_not_warned_of():
     guard_queue(usual)
     try:
-        assert "rindle.W011" not in warnings()
+        assert "rindle.W012" not in warnings()
     finally:
         usual.unregister(ProcrastinateJob)
         usual.register(ProcrastinateJob, ProcrastinateJobAdmin)

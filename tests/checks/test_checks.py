@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.checks import CheckMessage, run_checks
+from django.db import connection
 from django.db.models import Model
 from pytest_django import Settings
 
@@ -62,6 +64,46 @@ def test_a_schedule_for_no_task_is_refused__C3(settings: Settings):
 def test_missing_schedules_are_said__W1_22(settings: Settings):
     settings.RINDLE = {}
     assert len(messages("W001")) == 2
+
+
+@pytest.mark.parametrize("line", ["nonsense", "0 25 * * *", "0 0 31 2 *", 7])
+def test_a_cron_line_that_never_fires_is_an_error(settings: Settings, line: object):
+    settings.RINDLE = {"SCHEDULES": {**settings.RINDLE["SCHEDULES"], "cleanup_orphans": line}}
+    (message,) = messages("E004")
+    assert "cleanup_orphans" in message.msg
+
+
+def test_a_cleanup_that_only_reports_is_said__O9(settings: Settings):
+    settings.RINDLE = {**settings.RINDLE, "CLEANUP_DRY_RUN": True}
+    assert len(messages("W005")) == 1
+
+
+def test_a_reconciler_that_is_turned_off_is_said(settings: Settings):
+    settings.RINDLE = {"SCHEDULES": {**settings.RINDLE["SCHEDULES"], "reconcile": None}}
+    assert len(messages("W006")) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_said(settings: Settings, tmp_path: Path):
+    settings.RINDLE = {**settings.RINDLE, "TEMP_DIR": str(tmp_path / "nowhere")}
+    (message,) = messages("W007")
+    assert "nowhere" in message.msg
+
+
+def of_ours(**options: Any) -> list[str]:
+    ids = [each.id or "" for each in run_checks(**options)]
+    return [each for each in ids if each.startswith("rindle")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_guard_that_is_missing_is_said_when_databases_are_checked():
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE rindle_asset DISABLE TRIGGER rindle_asset_birth")
+        try:
+            assert of_ours(databases=["default"]) == ["rindle.W011"]
+            assert of_ours() == []
+        finally:
+            cursor.execute("ALTER TABLE rindle_asset ENABLE TRIGGER rindle_asset_birth")
+    assert of_ours(databases=["default"]) == []
 
 
 class Elsewhere:

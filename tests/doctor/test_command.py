@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from pytest_django import Settings
 
 from rindle_django import jobs
+from rindle_django.management.commands.rindle_doctor import Command
 from rindle_django.operations.doctor import CHECKS
 from tests.doctor.signs import job, run, worker
+from tests.jobs.worker import ROOT, environment
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DOCTOR = "rindle_doctor"
@@ -56,8 +60,12 @@ def test_an_unknown_check_is_wrong_usage__C1_11(form: str):
 
 @pytest.mark.parametrize("flags", [["--depp"], ["--only"], ["--format", "xml"], ["--fail-on=ok"]])
 def test_a_flag_that_there_is_not_is_wrong_usage__C1_1(flags: list[str]):
-    code, _ = run(DOCTOR, *flags)
-    assert code in (1, 2)  # 2 from a shell; ``call_command`` raises without a code of its own
+    command = Command()
+    command._called_from_command_line = True  # type: ignore[attr-defined]
+    parser = command.create_parser("manage.py", DOCTOR)
+    with pytest.raises(SystemExit) as refusal:
+        parser.parse_args(flags)
+    assert refusal.value.code == 2
 
 
 def test_all_checks_can_be_listed():
@@ -80,3 +88,22 @@ def test_a_project_that_the_system_checks_refuse_is_still_examined__C1_6(setting
     assert code == 1
     assert "rindle.E001" in out
     assert "temp.folder" in out
+
+
+def test_an_outage_is_told_without_a_traceback__C2_25():
+    dead = {"DATABASE_URL": "postgres://nobody:secret@127.0.0.1:9/nowhere"}
+    done = subprocess.run(
+        [sys.executable, "-m", "django", DOCTOR],
+        cwd=ROOT,
+        env={**environment(**dead), "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stdout
+    (line,) = [each for each in done.stdout.splitlines() if each.startswith("error")]
+    assert "database.reachable" in line
+    assert "refused" in line

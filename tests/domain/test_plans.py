@@ -46,6 +46,8 @@ PARTIAL = (
     "rindle_run_not_succeeded",
     "rindle_variant_reason",
     "rindle_batch_due",
+    "rindle_asset_unsettled",
+    "rindle_variant_unsettled",
 )
 # A site that has run for a while: nearly all is at rest, a little of everything is due.
 FILL = """

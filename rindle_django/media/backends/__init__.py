@@ -33,6 +33,10 @@ class ImageBackend(Protocol[Picture]):
     """A decoder library. A picture is upright, in memory, 8 bits a channel, grey or sRGB."""
 
     name: str
+    version: str
+
+    def admits(self, data: bytes) -> bool:
+        """Whether it would decode a file of a type that it does not list."""
 
     def decodes(self) -> frozenset[str]:
         """The MIME types it can decode here."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import PIL
 from PIL import Image, ImageCms, ImageOps, features
 
 from rindle_django.media.backends import ANIMATED_TYPES, Animation, heic
@@ -30,10 +31,19 @@ _ORIENTATION = 0x0112
 
 class Pillow:
     name = "pillow"
+    version = PIL.__version__
 
     def __init__(self) -> None:
         # Limits are checked on the header, by our own figures: Pillow's would warn, then raise.
         Image.MAX_IMAGE_PIXELS = None
+
+    def admits(self, data: bytes) -> bool:
+        """Each file is opened as the type that it was found to be, and as no other."""
+        try:
+            with Image.open(io.BytesIO(data), formats=[name for name, _ in _FORMATS.values()]):
+                return True
+        except PIL.UnidentifiedImageError:
+            return False
 
     def decodes(self) -> frozenset[str]:
         known = {

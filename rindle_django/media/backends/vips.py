@@ -51,6 +51,17 @@ class Vips:
         # A reused path would give the previous file's pixels: another user's image (S6).
         pyvips.cache_set_max(0)
 
+    @property
+    def version(self) -> str:
+        return ".".join(str(pyvips.version(part)) for part in range(3))
+
+    def admits(self, data: bytes) -> bool:
+        try:
+            pyvips.Image.new_from_buffer(data, "").avg()
+        except pyvips.Error:
+            return False
+        return True
+
     def decodes(self) -> frozenset[str]:
         known = {mime for mime, (_, name) in _LOADERS.items() if _exists(name)}
         return frozenset(known | ({"image/heic"} if heic.available() else set()))

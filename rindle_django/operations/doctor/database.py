@@ -49,17 +49,19 @@ def reachable() -> Iterator[Observation]:
             "lost; work goes on by itself afterwards.",
         )
         return
-    ((version, replica, readonly),) = select(
-        "SELECT current_setting('server_version'), pg_is_in_recovery(),"
-        " current_setting('default_transaction_read_only') = 'on'"
-    )
-    if replica or readonly:
+    ((version,),) = select("SELECT current_setting('server_version')")
+    if only_read():
         yield warn(
-            f"Database {alias!r} can only be read{', it is a replica' if replica else ''}: no "
-            "upload and no job can change anything there.",
+            f"Database {alias!r} can only be read: no upload and no job can change anything there.",
             "Point PROCRASTINATE_DATABASE_ALIAS at the primary.",
         )
     yield ok(f"Database {alias!r} answers; PostgreSQL {version.split()[0]}.")
+
+
+def only_read() -> bool:
+    """Whether nothing can be written: a replica, or a connection that is set so."""
+    query = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on'"
+    return bool(select(query)[0][0])
 
 
 def migrations() -> Iterator[Observation]:
@@ -89,17 +91,22 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def guard() -> Iterator[Observation]:
-    """Dumps that are restored without triggers, and helpful colleagues, remove it unnoticed."""
+def missing_triggers() -> list[str]:
+    """Dumps that are restored without triggers, and helpful colleagues, remove them unnoticed."""
     found = {
-        (table, trigger)
-        for table, trigger in select(
-            "SELECT tgrelid::regclass::text, tgname FROM pg_trigger"
+        trigger
+        for (trigger,) in select(
+            "SELECT tgname FROM pg_trigger"
             " WHERE tgname LIKE 'rindle%%' AND tgenabled IN ('O', 'A')"
+            " AND tgrelid::regclass::text = ANY(%s)",
+            [list(GUARDED)],
         )
     }
-    wanted = {(table, f"{table}_{edge}") for table in GUARDED for edge in ("birth", "edge")}
-    if lacking := sorted(trigger for _, trigger in wanted - found):
+    return sorted({f"{table}_{edge}" for table in GUARDED for edge in ("birth", "edge")} - found)
+
+
+def guard() -> Iterator[Observation]:
+    if lacking := missing_triggers():
         yield error(
             f"Triggers that refuse illegal states are missing or disabled: {_few(lacking)}.",
             "Enable them, or apply migration rindle.0002_state_guard anew.",

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 
 from rindle_django import events
 from rindle_django.errors import RequestRefused, RindleError, reason_text
-from rindle_django.operations.doctor import deep as invariants
+from rindle_django.operations.doctor import deep as invariants, storages
 from rindle_django.operations.doctor.database import outage
 from rindle_django.operations.doctor.diagnosis import (
     Check,
@@ -38,7 +38,7 @@ def diagnose(
     """
     chosen = _chosen(only, deep=deep or checksums)
     away = outage() if any(check.place != "process" for check in chosen) else None
-    with invariants.reading_bytes(checksums):
+    with invariants.reading_bytes(checksums), storages.waiting_once():
         return [each for check in chosen for each in _examine(check, reachable=away is None)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rindle_django.claims import writing_time
+from rindle_django.jobs import QUEUES
 from rindle_django.operations.doctor.diagnosis import Observation, error, ok, warn
 from rindle_django.operations.queues import (
     QueueStatus,
@@ -12,7 +13,7 @@ from rindle_django.operations.queues import (
     queue_statuses,
     workers,
 )
-from rindle_django.operations.reading import for_long, said, select
+from rindle_django.operations.reading import ENOUGH, for_long, said, select
 
 # A worker polls every 5 seconds, so what waits for a minute is waiting for somebody.
 PATIENCE, HOPELESS = 60.0, 600.0
@@ -80,14 +81,14 @@ _STALLED = """
 SELECT count(*) FROM (
     SELECT FROM procrastinate_jobs job
     LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id
-    WHERE job.status = 'doing' AND job.task_name LIKE 'rindle:%%'
+    WHERE job.status = 'doing' AND job.queue_name = ANY(%s)
       AND (worker.id IS NULL OR worker.last_heartbeat < now() - %s * interval '1 second')
-    LIMIT 10001) dead
+    LIMIT %s + 1) dead
 """
 
 
 def stalled() -> Iterator[Observation]:
-    ((dead,),) = select(_STALLED, [max(heartbeat_timeout(), writing_time())])
+    ((dead,),) = select(_STALLED, [[*QUEUES], max(heartbeat_timeout(), writing_time()), ENOUGH])
     if dead:
         yield warn(
             f"{said(dead, 'job')} marked as running under workers that are gone.",

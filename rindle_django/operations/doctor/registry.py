@@ -5,13 +5,17 @@ from __future__ import annotations
 from rindle_django.operations.doctor import (
     database,
     deep,
+    drift,
+    images,
     queues,
     rows,
     schedules,
     settings,
+    storages,
     temp,
 )
 from rindle_django.operations.doctor.diagnosis import Check
+from rindle_django.storage import EXAMINED
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -70,6 +74,58 @@ CHECKS: tuple[Check, ...] = (
         "profiles",
         "Whether the profiles' declarations can work, by the library's system checks.",
         settings.system_checks("profiles"),
+        place="process",
+    ),
+    Check(
+        "profiles.unknown",
+        "profiles",
+        "Rows of profiles that are not registered.",
+        drift.unknown_profiles,
+    ),
+    Check(
+        "profiles.recipes",
+        "profiles",
+        "Outputs that were made by a recipe which has changed since.",
+        drift.recipes,
+    ),
+    Check(
+        "profiles.undeclared",
+        "profiles",
+        "Rows of variants that no profile declares any more.",
+        drift.undeclared,
+    ),
+    Check(
+        "profiles.missing",
+        "profiles",
+        "Declared variants of which assets have no row, in a sample of the oldest and newest.",
+        drift.missing_variants,
+    ),
+    Check(
+        "images.backend",
+        "media",
+        "Which image libraries are used, and their versions.",
+        images.backend,
+        place="process",
+    ),
+    Check(
+        "images.sandbox",
+        "media",
+        "Whether the decoder is confined and its loaders are closed.",
+        images.sandbox,
+        place="process",
+    ),
+    Check(
+        "images.formats",
+        "media",
+        "Whether the formats that profiles need can be read and written, by trying.",
+        images.formats,
+        place="process",
+    ),
+    Check(
+        "media.ffmpeg",
+        "media",
+        "Whether FFmpeg is there, if a profile makes video or audio.",
+        images.ffmpeg,
         place="process",
     ),
     Check("workers.alive", "queue", "Whether any worker has a fresh heartbeat.", queues.alive),
@@ -155,6 +211,43 @@ CHECKS: tuple[Check, ...] = (
         "ledger",
         "Objects whose deletion the storage does not confirm, by reason.",
         rows.deletions,
+    ),
+    Check(
+        "storages.round_trip",
+        "storage",
+        "Each storage in use, by writing, reading and deleting an object.",
+        storages.round_trip,
+        place="storage",
+    ),
+    Check(
+        "storages.capabilities",
+        "storage",
+        "Whether each storage refuses what it promises to refuse, by trying.",
+        storages.capabilities,
+        place="storage",
+    ),
+    *(
+        Check(f"storages.{about}", "storage", says, storages.examined(about), place="storage")
+        for about, says in EXAMINED.items()
+    ),
+    Check(
+        "storages.clock",
+        "storage",
+        "Whether the storage's clock agrees with the database's (5 s: warn, 60 s: error).",
+        storages.clock,
+        place="storage",
+    ),
+    Check(
+        "storages.verified",
+        "storage",
+        "When each storage was last compared with the ledger to its end.",
+        storages.verified,
+    ),
+    Check(
+        "storages.losses",
+        "storage",
+        "Lost originals and altered objects that the comparison has seen.",
+        storages.sightings,
     ),
     Check(
         "invariants.hold",

@@ -9,7 +9,7 @@ from rindle_django.operations.doctor.diagnosis import Observation, error, warn
 from rindle_django.operations.reading import ENOUGH, for_long, said, select
 
 RECONCILE = "Run rindle_reconcile; see that a worker serves rindle_maintenance."
-PROBE = "SELECT count(*), extract(epoch FROM now() - min(wake_at)) FROM ({}) late"
+_COUNTED = "SELECT count(*), extract(epoch FROM now() - min(wake_at)) FROM ({}) late"
 
 
 def patience() -> float:
@@ -18,12 +18,12 @@ def patience() -> float:
 
 
 # By ascending time, so that the oldest are among those that are counted.
-_LEASES = PROBE.format("""
+_LEASES = _COUNTED.format("""
 SELECT wake_at FROM {table} WHERE wake_at < now() - %(patience)s * interval '1 second'
   AND lease_until < now() - %(patience)s * interval '1 second'
 ORDER BY wake_at LIMIT %(enough)s + 1
 """)
-_OVERDUE = PROBE.format("""
+_OVERDUE = _COUNTED.format("""
 SELECT wake_at FROM {table} WHERE wake_at < now() - %(patience)s * interval '1 second'
 ORDER BY wake_at LIMIT %(enough)s + 1
 """)

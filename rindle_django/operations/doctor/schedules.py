@@ -18,6 +18,11 @@ from rindle_django.operations.reading import for_long, select
 # How seldom is too seldom, in seconds.
 _SELDOM: Mapping[str, float] = {"reconcile": 600.0}
 _SELDOM_OTHERS = 8 * 86_400.0
+NEVER = "which never fires"
+GIVE = (
+    "Give five fields, or six with seconds last: '0 2 * * *' is two at night, UTC. Workers stop "
+    "all periodic tasks over it."
+)
 # A tick may be late by this much: workers look for what is due when they wake.
 LATE = 60.0
 
@@ -84,27 +89,24 @@ def dry_run() -> Iterator[Observation]:
 
 def cron() -> Iterator[Observation]:
     for each in declared():
-        try:
-            interval = _interval(each.cron)
-        except (CroniterError, ValueError, TypeError, AttributeError):
-            yield error(
-                f"The cron line of {each.name} is {each.cron!r}, which never fires.",
-                "Give five fields, or six with seconds last: '0 2 * * *' is two at night, UTC. "
-                "Workers stop all periodic tasks over it.",
-            )
-            continue
-        if interval > _SELDOM.get(each.name, _SELDOM_OTHERS):
+        interval = fires_every(each.cron)
+        if interval is None:
+            yield error(f"The cron line of {each.name} is {each.cron!r}, {NEVER}.", GIVE)
+        elif interval > _SELDOM.get(each.name, _SELDOM_OTHERS):
             yield warn(
                 f"{each.name} is scheduled by {each.cron!r}, only every {for_long(interval)}.",
                 "Schedule it more often; see the guide on maintenance.",
             )
 
 
-def _interval(line: str) -> float:
-    """Seconds between the next two ticks. Raises for what is no cron line, or can never be."""
-    ticks = croniter(line, time.time())
-    first: float = ticks.get_next(float)
-    return float(ticks.get_next(float)) - first
+def fires_every(line: str) -> float | None:
+    """Seconds between the next two ticks; None for what is no cron line, or can never be."""
+    try:
+        ticks = croniter(line, time.time())
+        first: float = ticks.get_next(float)
+        return float(ticks.get_next(float)) - first
+    except (CroniterError, ValueError, TypeError, AttributeError):
+        return None
 
 
 _TICKS = """
@@ -117,9 +119,8 @@ FROM procrastinate_periodic_defers WHERE task_name = %s AND periodic_id = %s
 def ticks() -> Iterator[Observation]:
     now, late = time.time(), False
     for each in declared():
-        try:
-            interval = _interval(each.cron)
-        except (CroniterError, ValueError, TypeError, AttributeError):
+        interval = fires_every(each.cron)
+        if interval is None:
             continue  # told by the check of the lines
         ((last, first_row),) = select(_TICKS, [each.task, each.periodic_id])
         since = last if last is not None else first_row

@@ -13,8 +13,20 @@ from procrastinate.contrib.django import app
 from rindle_django.conf import database
 from rindle_django.operations.doctor.diagnosis import Observation, error, warn
 
-# The first digits of a system check's number, by what it is about; all others are settings.
-_SUBJECTS = {"01": "database", "02": "profiles", "W003": "profiles", "W001": "schedules"}
+# What a system check is about, by its number or the first digits of it; all others: settings. What
+# is left out of those has a check here that looks closer.
+_SUBJECTS = {
+    "01": "database",
+    "02": "profiles",
+    "E004": "schedules",
+    "W001": "schedules",
+    "W005": "schedules",
+    "W006": "schedules",
+    "W007": "temp",
+    "W011": "guard",
+    "W002": "images",
+    "W003": "images",
+}
 
 
 def _subject_of(message: CheckMessage) -> str:

@@ -18,8 +18,8 @@ from rindle_django.states import (
 class Kind:
     """``where`` selects the rows ``r``; ``since`` is the time from which their age counts.
 
-    ``order`` lets an index give the oldest first. ``patience`` is the age in seconds below which
-    such rows are no finding; it does not narrow what the caller asks for by ``older_than``.
+    ``order`` lets an index give the oldest first. ``patient`` ones are a finding only when they are
+    ten minutes old, unless the caller asks for another age. ``verb`` is what mends them.
     """
 
     kind: str
@@ -28,7 +28,7 @@ class Kind:
     verb: str
     where: str
     since: str = "r.updated_at"
-    order: str = "r.created_at"
+    order: str = "r.updated_at"
     reason: str = "''"
     patient: bool = False
 
@@ -167,7 +167,6 @@ KINDS: tuple[Kind, ...] = (
         "The tries are spent, or the error is one that no retry mends.",
         REQUEUE,
         "r.state = 'failed'",
-        order="r.updated_at",
         reason="r.reason_code",
     ),
     Kind(
@@ -237,6 +236,7 @@ KINDS: tuple[Kind, ...] = (
         "r.state = 'staged' AND NOT EXISTS (SELECT FROM rindle_uploadsession s"
         " WHERE s.asset_id = r.id)",
         since="r.created_at",
+        order="r.created_at",
         patient=True,
     ),
     Kind(
@@ -246,6 +246,7 @@ KINDS: tuple[Kind, ...] = (
         "rindle_doctor --only storages",
         "r.state = 'doomed' AND r.attempts > 0",
         since="r.created_at",
+        order="r.created_at",
         reason="r.reason_code",
     ),
     *(

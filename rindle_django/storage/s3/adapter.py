@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 from uuid import uuid4
@@ -26,16 +27,17 @@ from rindle_django.storage.base import (
     Capabilities,
     Deletion,
     ObjectStat,
+    Remark,
     SignedRequest,
     SignedURL,
 )
 from rindle_django.storage.listing import Listed
 from rindle_django.storage.received import checked, kept
-from rindle_django.storage.s3 import deletion, listing, transfer
+from rindle_django.storage.s3 import deletion, listing, setup, transfer
 from rindle_django.storage.s3.bucket import Bucket
-from rindle_django.storage.s3.cors import ENCRYPTION_HEADERS
+from rindle_django.storage.s3.cors import ENCRYPTION_HEADERS, UPLOAD_HEADERS
 from rindle_django.storage.s3.errors import code_of, translated, unavailable
-from rindle_django.storage.s3.probe import probe
+from rindle_django.storage.s3.probe import probe, sweep
 from rindle_django.storage.s3.signing import MAX_LIFE, Signer
 from rindle_django.storage.window import window_for
 
@@ -82,6 +84,23 @@ class S3Adapter(Adapter):
     def probe_capabilities(self) -> Capabilities:
         with self._translated("probe_capabilities"):
             return probe(self, versioned=deletion.keeps_versions(self.bucket))
+
+    def examine(self, about: str, origins: Sequence[str] = ()) -> list[Remark]:
+        headers = [*UPLOAD_HEADERS, *self._encryption_headers(self.bucket.object_name("k"))]
+        with self._translated("examine"):
+            return setup.examine(self.bucket, about, origins, headers)
+
+    def clock(self) -> float | None:
+        """By the time that it puts on its answers, to the second."""
+        with self._translated("clock"):
+            answer = self.bucket.client.head_bucket(Bucket=self.bucket.name)
+        told = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+        return parsedate_to_datetime(told).timestamp() if told else None
+
+    def sweep_temp(self, older_than_seconds: float) -> int:
+        """What probes left behind that were killed; of unfinished uploads the listing tells."""
+        with self._translated("sweep_temp"):
+            return sweep(self, older_than_seconds)
 
     # --- reading -------------------------------------------------------------------------------
 

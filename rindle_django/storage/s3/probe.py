@@ -6,6 +6,7 @@ a simulator everything. Each attempt goes to a fresh key, all of which are delet
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from rindle_django.storage.base import Capabilities, SignedRequest
 if TYPE_CHECKING:
     from rindle_django.storage.s3.adapter import S3Adapter
 
+PREFIX = "probes"
 BODY = b"rindle probe: right."
 OTHER_BODY = b"rindle probe: wrong."
 TYPE = "application/x-rindle-probe"
@@ -28,11 +30,26 @@ SECONDS = urllib3.Timeout(connect=3, read=20)
 def probe(adapter: S3Adapter, *, versioned: bool) -> Capabilities:
     """Try each promise once. Raises TransientFailure if the storage does not answer."""
     with urllib3.PoolManager(timeout=SECONDS, retries=False) as http:
-        trial = Trial(adapter, http, f"probes/{uuid4().hex}", [])
+        trial = Trial(adapter, http, f"{PREFIX}/{uuid4().hex}", [])
         try:
             return trial.run(versioned=versioned)
         finally:
             adapter.delete(trial.keys)
+
+
+def sweep(adapter: S3Adapter, older_than_seconds: float) -> int:
+    """Delete what killed probes left; returns how many objects that were."""
+    bucket = adapter.bucket
+    prefix = bucket.object_name(PREFIX) + "/"
+    pages = bucket.client.get_paginator("list_objects_v2")
+    oldest = time.time() - older_than_seconds
+    left = [
+        PREFIX + "/" + found["Key"].removeprefix(prefix)
+        for page in pages.paginate(Bucket=bucket.name, Prefix=prefix)
+        for found in page.get("Contents", [])
+        if found["LastModified"].timestamp() < oldest
+    ]
+    return len(adapter.delete(left).confirmed) if left else 0
 
 
 @dataclass(frozen=True)
