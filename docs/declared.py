@@ -54,7 +54,9 @@ def states_page() -> str:
     pages = []
     for machine in MACHINES.values():
         rows = [(f"`{a}`", _codes(sorted(b)) or "ends here") for a, b in machine.edges.items()]
-        pages.append(f"## {machine.name.title()}\n\n{table(('From', 'To'), rows)}")
+        wished = ", ".join(f"`{edge}`" for edge in sorted(machine.on_request))
+        note = f"\nOnly on somebody's request: {wished}.\n" if wished else ""
+        pages.append(f"## {machine.name.title()}\n\n{table(('From', 'To'), rows)}{note}")
     return "\n".join(pages)
 
 

@@ -67,6 +67,11 @@ class Config:
     UNATTACHED_TTL: int | None = _declare(
         None, "Age at which cleanup discards an asset that nothing is attached to; None: never."
     )
+    HISTORY_TTL: int | None = _declare(
+        400 * 86_400,
+        "Age at which cleanup drops the history of assets, attempts and repairs. Of what lives the "
+        "last step before is kept; receipts and erasures are kept in any case. None: for ever.",
+    )
     DELETE_AGAIN_AFTER: int | None = _declare(
         86_400,
         "After how long a deleted object is deleted once more, in case a worker that was given up "

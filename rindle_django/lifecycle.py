@@ -153,8 +153,16 @@ def _refresh(rows: Sequence[Stateful], changes: Mapping[str, Any]) -> None:
         for name, value in changes.items():
             if name not in computed:
                 setattr(row, name, value)
-        if computed:
-            row.refresh_from_db(fields=computed, from_queryset=type(row).objects.all())
+    if computed:
+        _read_again(rows, computed)
+
+
+def _read_again(rows: Sequence[Stateful], names: Sequence[str]) -> None:
+    by_key = {row.pk: row for row in rows}
+    found = type(rows[0]).objects.filter(pk__in=by_key).values_list("pk", *names)
+    for key, *values in found:
+        for name, value in zip(names, values, strict=True):
+            setattr(by_key[key], name, value)
 
 
 def record_births(rows: Sequence[Stateful]) -> None:

@@ -18,6 +18,7 @@ from rindle_django import events
 from rindle_django.conf import config
 from rindle_django.errors import RequestRefused, TransientFailure
 from rindle_django.models import Asset, Attachment, UploadSession
+from rindle_django.operations.retention import count_old_history, prune_history
 from rindle_django.profiles import registered
 from rindle_django.purge import discard, purge
 from rindle_django.states import OPEN_SESSION_STATES, VERIFIED_ASSET_STATES
@@ -58,6 +59,8 @@ class CleanupReport:
     objects_waiting: int = 0
     storage_errors: int = 0
     temporary_swept: int = 0
+    history_found: int = 0
+    history_pruned: int = 0
 
     def raise_if_incomplete(self) -> None:
         """For the worker: have the task tried again when the storage balked."""
@@ -116,8 +119,16 @@ def cleanup_orphans(
             report.assets_found,
             report.objects_found,
         )
+    if storage is None:  # history is of no storage
+        _prune_history(report, limit)
     _tell("cleanup_orphans", report)
     return report
+
+
+def _prune_history(report: CleanupReport, limit: int | None) -> None:
+    report.history_found = count_old_history()
+    if not report.dry_run:
+        report.history_pruned = prune_history(limit)
 
 
 def _sweep_storages(only: str | None) -> int:

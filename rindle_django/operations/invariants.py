@@ -132,10 +132,11 @@ INVARIANTS = (
     ),
     Invariant(
         "unbroken_history",
-        "Each step begins where the one before it ended.",
+        "Each step begins where the one before it ended, unless that was dropped for its age.",
         """SELECT subject || ' ' || subject_id || ': ' || before || ', then from ' || from_state
-        FROM (SELECT *, lag(to_state, 1, '') OVER (PARTITION BY subject, subject_id ORDER BY id)
-              AS before FROM rindle_transition) step WHERE before <> from_state""",
+        FROM (SELECT *, lag(to_state, 1, CASE WHEN abridged THEN from_state ELSE '' END)
+                  OVER (PARTITION BY subject, subject_id ORDER BY id) AS before
+              FROM rindle_transition) step WHERE before <> from_state""",
     ),
     Invariant("history_tells", "A row is in the state that its history ends in.", _LATEST),
     Invariant(

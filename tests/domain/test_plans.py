@@ -14,12 +14,17 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from rindle_django import attachments_of, detach, ledger, requeue_variants, variant_url
 from rindle_django.lifecycle import locked
 from rindle_django.models import Asset, UploadSession
 from rindle_django.operations.cleanup import abort_incomplete_uploads, cleanup_orphans
+from rindle_django.operations.erasure import erase_owner, preview_erasure
+from rindle_django.operations.explain import explain as tell
 from rindle_django.operations.reconcile import reconcile
+from rindle_django.operations.repair import cancel, requeue
+from rindle_django.operations.retention import count_old_history, prune_history
 from rindle_django.purge import purge
 from rindle_django.uploads.tickets import issue, redeem
 from tests.app.models import Article
@@ -224,6 +229,28 @@ def test_the_abort_of_what_has_run_out():
 def test_the_cleanup():
     assert slow(lambda: cleanup_orphans(limit=3)) == []
     assert slow(lambda: cleanup_orphans(dry_run=False, limit=3, storage="default")) == []
+
+
+def test_the_dropping_of_old_history(settings: Settings):
+    settings.RINDLE = {**settings.RINDLE, "HISTORY_TTL": 60 * 86_400}  # the oldest sixth
+    assert slow(lambda: prune_history(limit=3)) == []
+    settings.RINDLE = {**settings.RINDLE, "HISTORY_TTL": 400 * 86_400}
+    assert slow(count_old_history) == []
+
+
+def test_the_story_of_an_asset():
+    assert slow(lambda: tell(key_of("a", 7))) == []
+
+
+def test_an_erasure():
+    assert slow(lambda: preview_erasure(["app.article:7"], uploads=True)) == []
+    assert slow(lambda: erase_owner("app.article:7", uploads=True)) == []
+
+
+def test_a_repair():
+    assert slow(lambda: requeue(key_of("a", 8), dry_run=True)) == []
+    assert slow(lambda: requeue(key_of("a", 8))) == []
+    assert slow(lambda: cancel(key_of("a", 8))) == []
 
 
 def test_a_purge():

@@ -285,6 +285,12 @@ def _expired(asset: Asset) -> None:
     expire_session(UploadSession.objects.select_related("asset").get(asset=asset))
 
 
+def _reconciled() -> None:
+    grace_passes()
+    reconcile()
+    drain_jobs(early=True)
+
+
 def _to_every_state(asset: Asset) -> None:
     for state in ASSET.states:
         if state not in ("quarantined", "deleted"):
@@ -297,7 +303,7 @@ COMPUTED: dict[str, Callable[[Asset], object]] = {
     "settle": _settled,
     "verify": _verified,
     "expire": _expired,
-    "reconcile": lambda _: (grace_passes(), reconcile(), drain_jobs(early=True)),
+    "reconcile": lambda _: _reconciled(),
     "abort": lambda _: abort_incomplete_uploads(),
     "cleanup": lambda _: cleanup_orphans(dry_run=False),
     "purge": lambda asset: purge(asset.pk),

@@ -89,7 +89,7 @@ def test_twice_is_the_same_as_once(verb: str):
     drain_jobs()
 
 
-def test_planned_queued_and_running_are_cancelled_and_none_is_stranded__C2_29():
+def test_all_that_waits_is_cancelled_and_none_is_stranded__C2_29_U18():
     asset = waiting()
     assert set(variant_states(asset).values()) <= ACTIVE_VARIANT_STATES
     report = cancel(asset.pk)

@@ -40,7 +40,7 @@ from rindle_django.operations.erasure.report import (
     Failure,
     OwnerErasure,
 )
-from rindle_django.purge import discard_locked
+from rindle_django.purge import discard_all_locked
 
 logger = logging.getLogger(__name__)
 # Assets that one transaction decides about: their rows are locked as long as it runs.
@@ -158,11 +158,13 @@ def _detach(
     Attachment.objects.filter(pk__in=[row.pk for row in rows]).delete()
     for row in rows:
         put_down_attachment(done, row)
-    for asset in assets.values():
-        if put_down(done, asset.pk, asset.profile, others.get(asset.pk, Others())):
-            # At once, and not by its purge: nobody shall attach it again in between (C3.4).
-            discard_locked(asset, reason_code="owner_erased", reason="")
-            record.assets.append(str(asset.pk))
+    leftover = [
+        asset
+        for asset in assets.values()
+        if put_down(done, asset.pk, asset.profile, others.get(asset.pk, Others()))
+    ]
+    # At once, and not by its purge: nobody shall attach it again in between (C3.4).
+    record.assets = [str(asset.pk) for asset in _discard(leftover)]
     record.attachments, record.retained = len(rows), done.retained_shared_assets.count
     return done
 
@@ -178,12 +180,15 @@ def _discard_some(owner: Owner, report: OwnerErasure) -> bool:
         if not loose:
             return False
         with _written_down(owner) as record:
-            for asset in loose:
-                if discard_locked(asset, reason_code="owner_erased", reason=""):
-                    put_down_upload(done, asset.pk, asset.profile)
-                    record.assets.append(str(asset.pk))
+            for asset in _discard(loose):
+                put_down_upload(done, asset.pk, asset.profile)
+                record.assets.append(str(asset.pk))
     _add(report, done)
     return done.uploads_to_discard.count > 0
+
+
+def _discard(assets: Sequence[Asset]) -> list[Asset]:
+    return discard_all_locked(assets, reason_code="owner_erased", reason="")
 
 
 def _attached(assets: Iterable[UUID]) -> set[UUID]:
