@@ -459,7 +459,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='uploadsession',
-            index=models.Index(fields=['profile', '-created_at'], name='rindle_session_profile'),
+            index=models.Index(fields=['profile', '-created_at'], name='rindle_session_newest'),
         ),
         migrations.AddIndex(
             model_name='variant',
