@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
@@ -206,6 +208,17 @@ def test_what_is_discarded_is_purged(boss: Client):
     boss.post(verb_page(asset, "discard"))
     assert fresh(asset).state == "deleted"
     assert queued_jobs("rindle:purge_storage")
+
+
+def test_the_guide_names_every_permission():
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "admin.md").read_text()
+    declared = {
+        f"rindle.{codename}"
+        for model in apps.get_app_config("rindle").get_models()
+        for codename, _ in model._meta.permissions
+    }
+    assert {verb.permission for verb in VERBS.values()} <= declared
+    assert [name for name in sorted(declared) if f"`{name}`" not in guide] == []
 
 
 # --- following along ---------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -123,9 +125,17 @@ def test_a_variant_is_made_again_while_the_operator_watches(console: Console, ar
     live = console.page.locator("#rindle-live")
     expect(live.get_by_text("Something is at work on it")).to_be_visible()
     console.picture(artifacts / "working.png")
-    loaded = console.page.evaluate("window.loadedOnce = true")
+    asked: list[float] = []
+    console.page.on(
+        "request",
+        lambda each: asked.append(time.monotonic()) if "/progress/" in each.url else None,
+    )
+    console.page.evaluate("window.loadedOnce = true")
     expect(live.get_by_text("Something is at work on it")).to_be_hidden()
-    assert loaded
+    # One timer, whatever happens meanwhile (C4.1); none once all is at rest.
+    console.page.wait_for_timeout(5000)
+    assert all(later - earlier > 1.9 for earlier, later in pairwise(asked))
+    assert time.monotonic() - asked[-1] > 4
     assert console.page.evaluate("window.loadedOnce") is True  # followed without a reload
     expect(console.page.get_by_role("status")).to_have_text(
         "The asset is ready. 4 of 4 variants are ready."
