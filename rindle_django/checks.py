@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning as Caution, register
 from django.db import DatabaseError, connections, router
@@ -278,6 +279,28 @@ def _urls() -> Iterator[CheckMessage]:
         )
 
 
+def _queue_admin() -> Iterator[CheckMessage]:
+    """Procrastinate's admin declares no permission for its actions; whoever may look may act."""
+    if not apps.is_installed("django.contrib.admin"):
+        return
+    from django.contrib.admin import site
+    from procrastinate.contrib.django.models import ProcrastinateJob
+
+    page: Any = site._registry.get(ProcrastinateJob)
+    open_to_all = [
+        name
+        for action, name, _ in (page._get_base_actions() if page else ())
+        if not getattr(action, "allowed_permissions", None) and name != "delete_selected"
+    ]
+    if open_to_all:
+        yield Caution(
+            "Staff who may only view Procrastinate's jobs in the admin can also "
+            f"{', '.join(open_to_all)} them.",
+            hint="Set RINDLE['GUARD_QUEUE_ADMIN'] = True, or unregister ProcrastinateJob.",
+            id="rindle.W012",
+        )
+
+
 def _open_uploads() -> Iterator[CheckMessage]:
     for profile in registered():
         if profile.anonymous_uploads and profile.authorizer is None:
@@ -302,4 +325,4 @@ def connect() -> None:
     register(check_guard, "rindle", Tags.database)
     register(_checker(_database), "rindle", Tags.compatibility)
     register(_checker(_urls), "rindle", Tags.urls)
-    register(_checker(_open_uploads), "rindle", deploy=True)
+    register(_checker(_open_uploads, _queue_admin), "rindle", deploy=True)

@@ -95,6 +95,12 @@ class Config:
         "'sweep_temp_files', 'reconcile'. Reconcile runs every 10 seconds unless set; None turns a "
         "task off.",
     )
+    GUARD_QUEUE_ADMIN: bool = _declare(
+        False,
+        "Whether Procrastinate's page of jobs in the admin is replaced by one that shows fewer "
+        "columns and whose actions need a permission. Its own lets everybody who may view jobs "
+        "retry and abort them.",
+    )
     CLEANUP_DRY_RUN: bool = _declare(
         False, "Whether the scheduled cleanup only reports. It says so loudly on every run."
     )

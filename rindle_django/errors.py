@@ -87,6 +87,9 @@ CODES: dict[str, Code] = {
     "not_deliverable": _request("An asset that is {state} is not delivered.", 409),
     "variant_not_requeueable": _request("A variant that is {state} cannot be requeued.", 409),
     "variant_not_cancellable": _request("A variant that is {state} cannot be cancelled.", 409),
+    "asset_not_discardable": _request(
+        "The asset is attached or deleted already. Detach it everywhere first.", 409
+    ),
     "asset_not_quarantined": _request("An asset that is {state} is not in quarantine.", 409),
     "asset_not_verified": _request("An asset that is {state} has no verified original.", 409),
     "asset_changed": _request("The asset was changed while its original was read. Repeat it.", 409),

@@ -42,8 +42,9 @@ CLEANUP = Job("rindle:cleanup_orphans", "rindle_maintenance", 3)
 ABORT = Job("rindle:abort_incomplete_uploads", "rindle_maintenance", 3)
 SWEEP = Job("rindle:sweep_temp_files", "rindle_maintenance", 3)
 RECONCILE = Job("rindle:reconcile", "rindle_maintenance", 1, singleton=True)
+BATCH = Job("rindle:go_on_with_batch", "rindle_maintenance", 3)
 
-JOBS = (PROMOTE, PROCESS, MEDIA, PURGE, CLEANUP, ABORT, SWEEP, RECONCILE)
+JOBS = (PROMOTE, PROCESS, MEDIA, PURGE, CLEANUP, ABORT, SWEEP, RECONCILE, BATCH)
 QUEUES = tuple(dict.fromkeys(job.queue for job in JOBS))
 
 # What a project may schedule, by its name in the setting.

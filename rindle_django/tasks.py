@@ -20,7 +20,7 @@ from rindle_django import jobs, telemetry
 from rindle_django.conf import config
 from rindle_django.errors import Kind, classify
 from rindle_django.lifecycle import caused_by
-from rindle_django.operations import cleanup, recipes, reconcile
+from rindle_django.operations import batches, cleanup, recipes, reconcile
 from rindle_django.processing import process_variant
 from rindle_django.promotion import promote
 from rindle_django.purge import purge_or_raise
@@ -126,6 +126,12 @@ def sweep_temp_files(context: JobContext, **_ignored: object) -> None:
 def reconcile_rows(context: JobContext, **_ignored: object) -> None:
     with _because(context):
         reconcile.reconcile()
+
+
+@_task(jobs.BATCH)
+def go_on_with_batch(context: JobContext, *, batch_id: str, **_ignored: object) -> None:
+    with _because(context):
+        batches.go_on(batch_id)
 
 
 SCHEDULED = {

@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from rindle_django.admin.lists import BoundedPaginator, exactly
-from rindle_django.delivery import url, variant_url
-from rindle_django.errors import RindleError
-from rindle_django.models import Asset, Stateful
-from rindle_django.profiles import registered
+from rindle_django.admin.filters import Narrowing
+from rindle_django.admin.lists import Alternatives, BoundedPaginator, alternatives, exactly
+from rindle_django.admin.marks import NOTHING, badge
+from rindle_django.admin.visit import enter
+from rindle_django.models import Stateful
 
 M = TypeVar("M", bound=Model)
-NOTHING = "–"
-MOODS = {
-    "good": {"ready", "completed", "present", "available"},
-    "bad": {"failed", "degraded", "quarantined", "missing"},
-    "busy": {
-        "validating",
-        "analyzing",
-        "promoting",
-        "processing",
-        "transcoding",
-        "queued",
-        "verifying",
-        "uploading",
-    },
-}
-
-# Display methods get no request, and a ModelAdmin is shared by all threads.
-_viewer: ContextVar[Any] = ContextVar("rindle_admin_viewer", default=None)
-
 
 if TYPE_CHECKING:
 
@@ -58,13 +38,22 @@ else:
 class ReadOnlyAdmin(_ModelAdmin[M]):
     """Rows that machines own. They are looked at here, and changed by verbs alone."""
 
-    show_full_result_count = False
-
     class Media:
         css = {"all": ("rindle/admin.css",)}
 
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # a facet counts the table once for each choice
     list_per_page = 50
+    list_max_show_all = 50
     paginator = BoundedPaginator
+    sortable_by = ()  # by what has an index alone, which is the order that each list has
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Filters alone narrow a list. Django would take any column from the address, whose table
+        is then read, and which a batch over the same list would not know of (C4.6)."""
+        if lookup not in {getattr(each, "parameter_name", each) for each in self.list_filter}:
+            raise IncorrectLookupParameters(f"no filter is named {lookup!r}")
+        return True
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[M], search_term: str
@@ -73,8 +62,22 @@ class ReadOnlyAdmin(_ModelAdmin[M]):
             return queryset, False
         return queryset.filter(exactly(self.model, self.search_fields, search_term)), False
 
+    def conditions(self, request: HttpRequest) -> list[Alternatives]:
+        """What the list of this request is narrowed to, to be kept and asked again later."""
+        changelist: Any = self.get_changelist_instance(request)
+        if request.GET.get(SEARCH_VAR) and not changelist.query:
+            return [[]]  # Django drops a search that it does not understand, and lists all
+        found = [
+            each
+            for spec in changelist.filter_specs
+            if isinstance(spec, Narrowing)
+            for each in spec.conditions()
+        ]
+        term = changelist.query
+        return found + ([alternatives(self.model, self.search_fields, term)] if term else [])
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
-        _viewer.set(request.user)
+        enter(request, self.admin_site)
         return super().get_queryset(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -86,11 +89,11 @@ class ReadOnlyAdmin(_ModelAdmin[M]):
     def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return False
 
-    @admin.display(description=_("state"), ordering="state")
+    @admin.display(description=_("state"))
     def badge(self, row: Stateful) -> SafeString:
         return badge(row.state)
 
-    @admin.display(description=_("reason"), ordering="reason_code")
+    @admin.display(description=_("reason"))
     def why(self, row: Stateful) -> SafeString | str:
         if not row.reason_code:
             return NOTHING
@@ -99,77 +102,3 @@ class ReadOnlyAdmin(_ModelAdmin[M]):
             row.reason_code,
             row.reason,
         )
-
-
-class ProfileFilter(admin.SimpleListFilter):
-    """By registered profile: from the registry, not by a scan of the table."""
-
-    title = _("profile")
-    parameter_name = "profile"
-    field = "profile"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name) for name in sorted(profile.name for profile in registered())]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(**{self.field: self.value()}) if self.value() else queryset
-
-
-class AssetProfileFilter(ProfileFilter):
-    field = "asset__profile"
-
-
-class StateFilter(admin.SimpleListFilter):
-    """By state, from the machine's table."""
-
-    title = _("state")
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(state, state) for state in model_admin.model.machine.states]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(state=self.value()) if self.value() else queryset
-
-
-def badge(state: str) -> SafeString:
-    """A state, coloured by whether it is good, bad or on its way."""
-    mood = next((mood for mood, states in MOODS.items() if state in states), "")
-    return format_html('<span class="rindle-state" data-mood="{}">{}</span>', mood, state)
-
-
-def rows_of(rows: Iterable[tuple[object, ...]], columns: int) -> SafeString | str:
-    """A small table inside a field."""
-    line = "<tr>" + "<td>{}</td>" * columns + "</tr>"
-    body = format_html_join("", line, rows)
-    return format_html('<table class="rindle-list">{}</table>', body) if body else NOTHING
-
-
-def link_to(row: Model, text: object) -> SafeString:
-    """A link to the admin page of ``row``."""
-    target = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-    return format_html('<a href="{}">{}</a>', target, text)
-
-
-def thumbnail(asset: Asset, name: str | None = None) -> SafeString | str:
-    """A small picture through a signed URL; a dash when there is none to show to this user."""
-    chosen = name or _smallest(asset)
-    if chosen is None:
-        return NOTHING
-    try:
-        source = variant_url(asset, chosen, actor=_viewer.get())
-    except RindleError:
-        return NOTHING
-    return format_html('<img class="rindle-thumb" src="{}" alt="" loading="lazy">', source)
-
-
-def original_link(asset: Asset) -> SafeString | str:
-    try:
-        return format_html('<a href="{}">{}</a>', url(asset, actor=_viewer.get()), asset.filename)
-    except RindleError as error:
-        return str(error)
-
-
-def _smallest(asset: Asset) -> str | None:
-    shown = [each for each in asset.variants.all() if each.servable and each.kind == "image"]
-    return min(shown, key=lambda each: each.byte_size or 0).name if shown else None

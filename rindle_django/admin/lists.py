@@ -1,22 +1,25 @@
-"""Lists of tables that never end: counted to a bound, searched and filtered by index."""
+"""Lists of tables that never end: counted to a bound, and searched by index."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
 from django.contrib.admin.utils import get_fields_from_path
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, Q
-from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 if TYPE_CHECKING:
     _Paginator = Paginator[Any]
 else:
     _Paginator = Paginator
+
+Alternatives = list[tuple[str, Any]]
+"""Lookups of which at least one has to hold; none of them: nothing can be found."""
 
 
 class BoundedPaginator(_Paginator):
@@ -26,9 +29,12 @@ class BoundedPaginator(_Paginator):
 
     @cached_property
     def count(self) -> int:
-        rows: Any = self.object_list
-        counted: int = rows.order_by()[: self.furthest].count()
-        return counted
+        return bounded_count(self.object_list, self.furthest)
+
+
+def bounded_count(rows: Any, furthest: int) -> int:
+    counted: int = rows.order_by()[:furthest].count()
+    return counted
 
 
 def exactly(model: type[Model], search_fields: Iterable[str], term: str) -> Q:
@@ -36,25 +42,20 @@ def exactly(model: type[Model], search_fields: Iterable[str], term: str) -> Q:
 
     Django's own exact search compares upper case, for which the whole table is read.
     """
-    found = Q(pk__in=[])
+    return any_of(alternatives(model, search_fields, term))
+
+
+def alternatives(model: type[Model], search_fields: Iterable[str], term: str) -> Alternatives:
+    found: Alternatives = []
     for name in search_fields:
         path = name.removeprefix("=")
         try:
             value = get_fields_from_path(model, path)[-1].to_python(term.strip())
         except ValidationError:
             continue  # no such id can exist
-        found |= Q(**{path: value})
+        found.append((path, value))
     return found
 
 
-class FixedFilter(admin.SimpleListFilter):
-    """By one of the values that a column can have: listed here, not looked for in the table."""
-
-    values: ClassVar[Sequence[str]]
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(value, value) for value in self.values]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        chosen = self.value()
-        return queryset.filter(**{str(self.parameter_name): chosen}) if chosen else queryset
+def any_of(lookups: Alternatives) -> Q:
+    return reduce(or_, (Q(**{name: value}) for name, value in lookups), Q(pk__in=[]))

@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'asset',
                 'verbose_name_plural': 'assets',
+                'permissions': [('cancel_processing', 'Can cancel the processing of an asset'), ('reprobe_asset', "Can measure an asset's original again"), ('unquarantine_asset', 'Can take an asset out of quarantine'), ('discard_asset', 'Can discard an unattached asset')],
             },
         ),
         migrations.CreateModel(
@@ -74,7 +75,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'processing run',
                 'verbose_name_plural': 'processing runs',
-                'indexes': [models.Index(fields=['asset_id', 'started_at'], name='rindle_run_asset'), models.Index(fields=['-started_at'], name='rindle_run_started'), models.Index(fields=['profile', 'variant_name', '-started_at'], name='rindle_run_cost')],
+                'indexes': [models.Index(fields=['asset_id', 'started_at'], name='rindle_run_asset'), models.Index(fields=['-started_at'], name='rindle_run_started'), models.Index(fields=['profile', 'variant_name', '-started_at'], name='rindle_run_cost'), models.Index(condition=models.Q(('outcome', 'succeeded'), _negated=True), fields=['outcome', '-started_at'], name='rindle_run_not_succeeded')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('outcome__in', ('running', 'succeeded', 'failed', 'retried', 'superseded', 'lost'))), name='rindle_run_outcome'), models.UniqueConstraint(fields=('variant_id', 'fence'), name='rindle_run_fence')],
             },
         ),
@@ -179,7 +180,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'transition',
                 'verbose_name_plural': 'transitions',
-                'indexes': [models.Index(fields=['asset_id', 'id'], name='rindle_transition_asset'), models.Index(condition=models.Q(('emitted_at__isnull', True)), fields=['at'], name='rindle_transition_unsent'), models.Index(fields=['abridged', 'at'], name='rindle_transition_age')],
+                'indexes': [models.Index(fields=['asset_id', 'id'], name='rindle_transition_asset'), models.Index(fields=['-at'], name='rindle_transition_at'), models.Index(condition=models.Q(('emitted_at__isnull', True)), fields=['at'], name='rindle_transition_unsent'), models.Index(fields=['abridged', 'at'], name='rindle_transition_age')],
             },
         ),
         migrations.CreateModel(
@@ -272,7 +273,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'variant',
                 'verbose_name_plural': 'variants',
-                'permissions': [('requeue_variant', 'Can requeue a failed variant')],
+                'permissions': [('requeue_variant', 'Can requeue a failed variant'), ('regenerate_variant', 'Can have a variant made again')],
             },
         ),
         migrations.CreateModel(
@@ -302,6 +303,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'attachment',
                 'verbose_name_plural': 'attachments',
+                'permissions': [('erase_owner', 'Can erase all media of an owner')],
                 'ordering': ['position'],
                 'indexes': [models.Index(fields=['-created_at'], name='rindle_attachment_created')],
                 'constraints': [models.UniqueConstraint(fields=('owner_type', 'owner_id', 'slot', 'position'), name='rindle_attachment_slot')],
@@ -426,5 +428,66 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='variant',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'ready'), _negated=True), ('object__isnull', False), _connector='OR'), name='rindle_variant_ready_has_object'),
+        ),
+        migrations.CreateModel(
+            name='Batch',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ('verb', models.TextField()),
+                ('model', models.TextField()),
+                ('conditions', models.JSONField(default=list)),
+                ('actor', models.TextField(blank=True, default='')),
+                ('as_of', models.DateTimeField()),
+                ('cursor_at', models.DateTimeField(null=True)),
+                ('cursor_id', models.UUIDField(null=True)),
+                ('done', models.PositiveIntegerField(default=0)),
+                ('refused', models.JSONField(default=dict)),
+                ('stopped', models.BooleanField(default=False)),
+                ('finished_at', models.DateTimeField(null=True)),
+                ('wake_at', models.DateTimeField(editable=False, null=True)),
+                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+            ],
+            options={
+                'verbose_name': 'batch',
+                'verbose_name_plural': 'batches',
+                'default_permissions': ('view',),
+                'indexes': [models.Index(condition=models.Q(('wake_at__isnull', False)), fields=['wake_at'], name='rindle_batch_due'), models.Index(fields=['-created_at'], name='rindle_batch_created')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('model__in', ('asset', 'variant'))), name='rindle_batch_model')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Overview',
+            fields=[
+            ],
+            options={
+                'verbose_name': 'media health',
+                'verbose_name_plural': 'media health',
+                'proxy': True,
+                'default_permissions': ('view',),
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('rindle.asset',),
+        ),
+        migrations.AddIndex(
+            model_name='storedobject',
+            index=models.Index(condition=models.Q(('state', 'present'), _negated=True), fields=['state', '-created_at'], name='rindle_object_not_present'),
+        ),
+        migrations.AddIndex(
+            model_name='uploadsession',
+            index=models.Index(fields=['profile', '-created_at'], name='rindle_session_newest'),
+        ),
+        migrations.AddIndex(
+            model_name='variant',
+            index=models.Index(condition=models.Q(('state', 'failed')), fields=['reason_code', '-updated_at'], name='rindle_variant_reason'),
+        ),
+        migrations.AddIndex(
+            model_name='attachment',
+            index=models.Index(fields=['owner_id'], name='rindle_attachment_owner'),
+        ),
+        migrations.AddIndex(
+            model_name='sighting',
+            index=models.Index(fields=['key'], name='rindle_sighting_by_key'),
         ),
     ]

@@ -47,6 +47,12 @@ class Asset(Claimable):
     class Meta:
         verbose_name = _("asset")
         verbose_name_plural = _("assets")
+        permissions = [
+            ("cancel_processing", _("Can cancel the processing of an asset")),
+            ("reprobe_asset", _("Can measure an asset's original again")),
+            ("unquarantine_asset", _("Can take an asset out of quarantine")),
+            ("discard_asset", _("Can discard an unattached asset")),
+        ]
         constraints = [
             state_check(ASSET, "rindle_asset_state"),
             models.CheckConstraint(

@@ -23,6 +23,7 @@ class Attachment(Row):
     class Meta:
         verbose_name = _("attachment")
         verbose_name_plural = _("attachments")
+        permissions = [("erase_owner", _("Can erase all media of an owner"))]
         ordering = ["position"]
         constraints = [
             models.UniqueConstraint(
@@ -30,7 +31,10 @@ class Attachment(Row):
                 name="rindle_attachment_slot",
             ),
         ]
-        indexes = [models.Index(fields=["-created_at"], name="rindle_attachment_created")]
+        indexes = [
+            models.Index(fields=["-created_at"], name="rindle_attachment_created"),
+            models.Index(fields=["owner_id"], name="rindle_attachment_owner"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.slot} of {self.owner_type_id}:{self.owner_id}"

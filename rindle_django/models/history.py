@@ -34,6 +34,7 @@ class Transition(models.Model):
         verbose_name_plural = _("transitions")
         indexes = [
             models.Index(fields=["asset_id", "id"], name="rindle_transition_asset"),
+            models.Index(fields=["-at"], name="rindle_transition_at"),
             models.Index(
                 fields=["at"],
                 name="rindle_transition_unsent",

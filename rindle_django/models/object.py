@@ -57,6 +57,12 @@ class StoredObject(Stateful):
             due_index("rindle_object_due"),
             models.Index(fields=["asset", "state"], name="rindle_object_asset"),
             models.Index(fields=["-created_at"], name="rindle_object_created"),
+            # Nearly all objects are present: a list of those reads the index above.
+            models.Index(
+                fields=["state", "-created_at"],
+                name="rindle_object_not_present",
+                condition=~models.Q(state="present"),
+            ),
             # What the storage would not delete.
             models.Index(
                 fields=["created_at"],

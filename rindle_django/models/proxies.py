@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from rindle_django.models.asset import Asset
 from rindle_django.models.base import PrimaryManager
 from rindle_django.models.variant import Variant
 
@@ -25,3 +26,13 @@ class FailedVariant(Variant):
         proxy = True
         verbose_name = _("failed variant")
         verbose_name_plural = _("failed variants")
+
+
+class Overview(Asset):
+    """The page that tells how all media are doing; no row of its own."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view",)
+        verbose_name = _("media health")
+        verbose_name_plural = _("media health")

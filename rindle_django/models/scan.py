@@ -63,7 +63,8 @@ class Sighting(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["finding", "first_seen_at"], name="rindle_sighting_finding")
+            models.Index(fields=["key"], name="rindle_sighting_by_key"),
+            models.Index(fields=["finding", "first_seen_at"], name="rindle_sighting_finding"),
         ]
 
     def __str__(self) -> str:

@@ -43,6 +43,7 @@ class UploadSession(Stateful):
             models.Index(fields=["state", "expires_at"], name="rindle_session_expiry"),
             models.Index(fields=["profile", "state", "expires_at"], name="rindle_session_profile"),
             models.Index(fields=["-created_at"], name="rindle_session_created"),
+            models.Index(fields=["profile", "-created_at"], name="rindle_session_newest"),
         ]
 
     def __str__(self) -> str:

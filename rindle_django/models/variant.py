@@ -45,7 +45,10 @@ class Variant(Claimable):
     class Meta:
         verbose_name = _("variant")
         verbose_name_plural = _("variants")
-        permissions = [("requeue_variant", _("Can requeue a failed variant"))]
+        permissions = [
+            ("requeue_variant", _("Can requeue a failed variant")),
+            ("regenerate_variant", _("Can have a variant made again")),
+        ]
         constraints = [
             state_check(VARIANT, "rindle_variant_state"),
             models.UniqueConstraint(fields=["asset", "name"], name="rindle_variant_name"),
@@ -68,6 +71,11 @@ class Variant(Claimable):
             models.Index(
                 fields=["-updated_at"],
                 name="rindle_variant_failed",
+                condition=models.Q(state="failed"),
+            ),
+            models.Index(
+                fields=["reason_code", "-updated_at"],
+                name="rindle_variant_reason",
                 condition=models.Q(state="failed"),
             ),
         ]
@@ -120,6 +128,11 @@ class ProcessingRun(Row):
             models.Index(
                 fields=["profile", "variant_name", "-started_at"],
                 name="rindle_run_cost",
+            ),
+            models.Index(
+                fields=["outcome", "-started_at"],
+                name="rindle_run_not_succeeded",
+                condition=~models.Q(outcome="succeeded"),
             ),
         ]
 

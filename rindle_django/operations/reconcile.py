@@ -17,7 +17,7 @@ from django.db.models.functions import Greatest, Least, Now
 from rindle_django import jobs, ledger, telemetry, workspace
 from rindle_django.conf import config, database
 from rindle_django.lifecycle import emit_pending
-from rindle_django.models import Asset, StoredObject, Transition, Variant
+from rindle_django.models import Asset, Batch, StoredObject, Transition, Variant
 from rindle_django.operations.recipes.temporary import least_age
 from rindle_django.operations.stalled import fail_stalled
 from rindle_django.processing.plan import ring
@@ -31,8 +31,8 @@ LONGEST_PAUSE = timedelta(hours=1)
 
 @dataclass
 class ReconcileReport:
-    """How many rows were rung for, outputs given up, events sent late, folders swept, and jobs of
-    dead workers marked as failed."""
+    """How many rows were rung for, outputs given up, events sent late, folders swept, jobs of
+    dead workers marked as failed, and batches gone on with."""
 
     dry_run: bool = False
     assets: int = 0
@@ -42,6 +42,7 @@ class ReconcileReport:
     events: int = 0
     folders: int = 0
     stalled: int = 0
+    batches: int = 0
 
 
 @telemetry.traced("rindle.reconcile")
@@ -60,6 +61,7 @@ def reconcile(limit: int = BATCH, *, dry_run: bool = False) -> ReconcileReport:
         events=_send_late_events(limit),
         folders=workspace.sweep(older_than=least_age()),
         stalled=fail_stalled(limit),
+        batches=_ring_batches(limit),
     )
 
 
@@ -73,6 +75,7 @@ def _due_now(limit: int) -> ReconcileReport:
         events=_late_events()[:limit].count(),
         folders=sum(1 for _ in workspace.abandoned(least_age())),
         stalled=fail_stalled(limit, dry_run=True),
+        batches=_due(Batch.objects.all())[:limit].count(),
     )
 
 
@@ -143,6 +146,13 @@ def _ring_objects(limit: int) -> int:
         assets = {str(stored.asset_id) for stored in due}
         arguments = [{"asset_id": asset_id, "profile": ""} for asset_id in sorted(assets)]
         jobs.enqueue_many(jobs.PURGE, arguments)
+    return len(due)
+
+
+def _ring_batches(limit: int) -> int:
+    with transaction.atomic(using=database()):
+        due = _claim_due(Batch.objects.all(), limit)
+        jobs.enqueue_many(jobs.BATCH, [{"batch_id": str(batch.pk)} for batch in due])
     return len(due)
 
 

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.test import Client
+from django.utils.timezone import now
 
 from rindle_django.admin.lists import BoundedPaginator
 from rindle_django.models import Asset, Transition
@@ -51,6 +52,46 @@ def test_history_is_narrowed_to_one_kind_of_row(admin_client: Client):
     }
     assert found(admin_client, "transition", subject="variant") == {rows["variant"]}
     assert found(admin_client, "transition", subject="dragon") == set()
+
+
+def test_a_list_that_is_not_counted_to_its_end_says_so(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+):
+    for _ in range(3):
+        asset_in("staged")
+    text = admin_client.get("/admin/rindle/asset/").content.decode()
+    assert "There may be more" not in text
+    monkeypatch.setattr(BoundedPaginator, "furthest", 3)
+    text = admin_client.get("/admin/rindle/asset/").content.decode()
+    assert "There may be more" in text
+    assert "however many" in text
+
+
+@pytest.mark.parametrize("when", ["1h", "7d", "2026", "2001-02"])
+def test_a_list_is_narrowed_by_time(admin_client: Client, when: str):
+    old, new = asset_in("staged"), asset_in("staged")
+    Asset.objects.filter(pk=old.pk).update(created_at="2001-02-28T23:59:59Z")
+    Asset.objects.filter(pk=new.pk).update(created_at=now())
+    expected = {old.pk} if when.startswith("2001") else {new.pk}
+    if when == "2026":
+        when = str(now().year)
+    assert found(admin_client, "asset", when=when) == expected
+
+
+@pytest.mark.parametrize("when", ["2026-13", "2026-02-30", "yesterday", "9999", "0000-01"])
+def test_an_impossible_time_is_refused_and_no_error(admin_client: Client, when: str):
+    asset_in("staged")
+    answer = admin_client.get("/admin/rindle/asset/", {"when": when})
+    assert answer.status_code == 302
+    assert answer.headers["Location"].endswith("?e=1")
+
+
+def test_times_go_down_from_years_to_days(admin_client: Client):
+    asset = asset_in("staged")
+    year = asset.created_at.year
+    for period, within in ((f"{year}", f"{year}-02"), (f"{year}-02", f"{year}-02-28")):
+        text = admin_client.get("/admin/rindle/asset/", {"when": period}).content.decode()
+        assert f"when={within}" in text
 
 
 def test_counting_stops_at_the_bound(monkeypatch: pytest.MonkeyPatch):

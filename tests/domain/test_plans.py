@@ -48,6 +48,10 @@ PARTIAL = (
     "rindle_transition_unsent",
     "rindle_variant_failed",
     "rindle_object_kept",
+    "rindle_object_not_present",
+    "rindle_run_not_succeeded",
+    "rindle_variant_reason",
+    "rindle_batch_due",
     "rindle_asset_unsettled",
     "rindle_variant_unsettled",
 )
@@ -133,6 +137,7 @@ def key_of(kind: str, number: int) -> UUID:
 
 
 Plan = dict[str, Any]
+BOUNDED = ("Bitmap Heap Scan", "Sample Scan")
 
 
 def plans_of(action: Callable[[], object]) -> list[tuple[str, Plan]]:
@@ -179,7 +184,8 @@ def whole_tables(plan: Plan) -> list[str]:
 
 def _reads_all(node: Plan) -> bool:
     # A bitmap's heap scan is fed by an index scan, which is judged in its stead.
-    scans = node["Node Type"].endswith("Scan") and node["Node Type"] != "Bitmap Heap Scan"
+    # A sample is of so many rows, however many there are.
+    scans = node["Node Type"].endswith("Scan") and node["Node Type"] not in BOUNDED
     return scans and "Index Cond" not in node and node.get("Index Name") not in PARTIAL
 
 
@@ -323,6 +329,26 @@ ADMIN_PAGES = [
     "storedobject/",
     "transition/",
     "processingrun/",
+    "overview/",
+    f"asset/{key_of('a', 8)}/change/",
+    f"asset/{key_of('a', 8)}/progress/",
+    "asset/?when=7d",
+    "asset/?state=ready&profile=photo&when=2026",
+    "asset/?profile=tiny",
+    "variant/?state=processing",
+    "variant/?when=1d",
+    "failedvariant/?reason_code=decoder_timeout",
+    "failedvariant/?profile=photo",
+    "uploadsession/?profile=tiny",
+    "uploadsession/?state=verifying",
+    "attachment/?q=500",
+    "storedobject/?state=doomed",
+    "storedobject/?state=expected",
+    f"transition/?q={key_of('a', 8)}",
+    "transition/?when=1d",
+    "processingrun/?outcome=lost",
+    f"processingrun/?q={key_of('v', 8)}",
+    "batch/",
 ]
 
 
