@@ -118,14 +118,20 @@ class ReportingCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         meter = Meter(self.stderr, self.unit, quiet=options["verbosity"] == 0)
-        as_json = options["format"] == "json"
+        try:
+            code = self.answer(meter, options)
+        except KeyboardInterrupt:
+            self._say_interrupted(meter, as_json=options["format"] == "json")
+            raise SystemExit(INTERRUPTED) from None
+        if code:
+            raise SystemExit(code)
+
+    def answer(self, meter: Meter, options: dict[str, Any]) -> int:
+        """Do the work and print what came of it; returns the exit code. Raises CommandError."""
         try:
             report = self._run(meter, options)
-        except KeyboardInterrupt:
-            self._say_interrupted(meter, as_json=as_json)
-            raise SystemExit(INTERRUPTED) from None
         except CommandError as refusal:
-            if as_json:
+            if options["format"] == "json":
                 self._print(
                     {"error": getattr(refusal, "code", "refused"), "message": str(refusal)},
                     refusal.returncode,
@@ -133,13 +139,13 @@ class ReportingCommand(BaseCommand):
             raise
         code = UNDONE if self.failures(report) else 0
         self.report(report, code=code, options=options)
-        if code:
-            raise SystemExit(code)
+        return code
 
     def _run(self, meter: Meter, options: dict[str, Any]) -> Any:
         name = type(self).__module__.rsplit(".", 1)[-1]
         with told_plainly():
-            _check_profiles(options.get("profile") or [])
+            if self.by_profile:
+                _check_profiles(options["profile"] or [])
             with (
                 self._undisturbed(name, options),
                 caused_by(command=name),

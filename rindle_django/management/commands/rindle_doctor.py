@@ -8,20 +8,22 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from rindle_django.management.reading import ReadingCommand
+from rindle_django.management.base import ReportingCommand
 from rindle_django.operations.doctor import CHECKS, Diagnosis, diagnose
 from rindle_django.operations.doctor.diagnosis import SEVERITY, worst
 
 WIDTH = max(len(check.id) for check in CHECKS) + 2
 
 
-class Command(ReadingCommand):
+class Command(ReportingCommand):
     help = (
         "Looks whether the project is set up so that it can work, and names what to do where it is "
         "not. Changes nothing. Exits with 1 if there is something at or above --fail-on."
     )
     # Whatever is amiss is for this command itself to say, not for Django before it starts.
     requires_system_checks = []
+    changes = False
+    limited = False
     threshold = "error"
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -92,7 +94,7 @@ class Command(ReadingCommand):
                 {"check": each.id, "component": each.component, "looks_at": each.looks_at}
                 for each in CHECKS
             ]
-            self._write({"checks": checks}, 0)
+            self._print({"checks": checks}, 0)
             return
         for each in CHECKS:
             self.stdout.write(f"{each.id:<{WIDTH}}{each.looks_at}")

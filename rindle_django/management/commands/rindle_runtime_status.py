@@ -13,7 +13,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser, OutputWrapper
 
-from rindle_django.management.reading import ReadingCommand, Unanswered
+from rindle_django.management.base import ReportingCommand
+from rindle_django.management.meter import Meter
+from rindle_django.management.refusals import Refused
 from rindle_django.operations.queues import QueueStatus
 from rindle_django.operations.reading import ENOUGH, for_long
 from rindle_django.operations.status import Finding, RuntimeStatus, runtime_status
@@ -35,12 +37,14 @@ def number(text: str) -> int | float:
     raise ArgumentTypeError(f"{text!r} is no number")
 
 
-class Command(ReadingCommand):
+class Command(ReportingCommand):
     help = (
         "Reports what is stuck, degraded, failed or piling up, each with the verb that mends it. "
         "Changes nothing. Exits with 1 if a kind that --fail-on names was found."
     )
     requires_system_checks = []
+    changes = False
+    limited = False
     alarming: tuple[str, ...] = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -77,10 +81,11 @@ class Command(ReadingCommand):
         self.alarming = tuple(options["fail_on"])
         if options["watch"] is None:
             super().handle(*args, **options)
-            return
-        self._watch(lambda: super(Command, self).handle(*args, **options), options["watch"])
+        else:
+            meter = Meter(self.stderr, self.unit, quiet=True)
+            self._watch(lambda: self.answer(meter, options), options["watch"])
 
-    def _watch(self, show: Callable[[], None], pause: float) -> None:
+    def _watch(self, show: Callable[[], object], pause: float) -> None:
         """Again and again in place, until Ctrl-C; the terminal is left as it was found."""
         if not 0.1 <= pause <= 3_600:
             raise CommandError("--watch takes 0.1 to 3,600 seconds.", returncode=2)
@@ -99,14 +104,14 @@ class Command(ReadingCommand):
             self.stdout = screen
             screen.write(SHOW if in_place else "", ending="")
 
-    def _page(self, show: Callable[[], None]) -> str:
+    def _page(self, show: Callable[[], object]) -> str:
         self.stdout = OutputWrapper(page := StringIO())
         try:
             show()
-        except Unanswered as outage:  # watched until it is over
-            self.stdout.write(str(outage))
-        except SystemExit:
-            pass  # what was found is on the page
+        except Refused as outage:
+            if outage.code != "database_unavailable":
+                raise
+            self.stdout.write(str(outage))  # watched until it is over
         return page.getvalue()
 
     def work(self, **options: Any) -> RuntimeStatus:
