@@ -146,7 +146,8 @@ def plans_of(action: Callable[[], object]) -> list[tuple[str, Plan]]:
     return [
         (query["sql"], explain(query["sql"]))
         for query in captured.captured_queries
-        if "rindle_" in query["sql"] and query["sql"].split()[0] in ("SELECT", "UPDATE", "DELETE")
+        if "rindle_" in query["sql"]
+        and query["sql"].split()[0] in ("SELECT", "UPDATE", "DELETE", "WITH")
     ]
 
 
