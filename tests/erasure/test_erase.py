@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
 
 from rindle_django import attach, attached
 from rindle_django.lifecycle import caused_by
@@ -20,7 +21,7 @@ from rindle_django.testing import drain_jobs
 from tests.app.models import Article, Member, Tag
 from tests.erasure.owners import counts, entries, owner_with, photo
 from tests.kit import arrive, edges, files_in, fresh, picture, promise, queued_jobs, refused
-from tests.rows import asset_in
+from tests.rows import asset_in, variant_in
 from tests.storms import Sky
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -297,6 +298,19 @@ def test_what_is_shown_is_bounded_and_what_is_counted_is_not__C3_7():
     assert counts(report) == (120, 120, 0)
     assert len(report.attachments_to_detach.entries) == 100
     assert len(report.owners[0].assets_to_purge.entries) == 100
+
+
+@pytest.mark.bare_rows
+def test_an_asset_more_is_no_statement_more__C3_7():
+    asked = []
+    for owner, count in (("7", 3), ("8", 40)):
+        for number in range(count):
+            asset = variant_in("failed", asset=asset_in("ready")).asset
+            attach_anywhere(asset, owner, f"slot {number}")
+        with CaptureQueriesContext(connection) as queries:
+            assert counts(erase_owner(f"app.article:{owner}")) == (count, count, 0)
+        asked.append(len(queries))
+    assert asked[0] == asked[1]
 
 
 def test_one_that_is_broken_off_is_gone_on_with(monkeypatch: pytest.MonkeyPatch):
