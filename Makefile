@@ -1,7 +1,7 @@
 # What a developer and the CI run. Needs only Python 3.11 or newer with venv, and GNU make.
 PYTHON ?= python3
 VENV ?= .venv
-WORKERS ?= 2
+WORKERS ?= 3
 MINUTES ?= 2
 STEPS ?= 20000
 ROWS ?= 1000000
