@@ -274,14 +274,14 @@ def test_a_cleanup_that_the_storage_refused_is_tried_again(sky: Sky):
 @pytest.mark.parametrize("job", jobs.JOBS, ids=lambda job: job.name)
 def test_every_task_tolerates_arguments_it_does_not_know(job: jobs.Job):
     known: dict[str, Any] = {"asset_id": NOBODY, "variant_name": "thumb", "profile": "photo"}
-    jobs.enqueue(job, **known, invented_later=1)
+    jobs.enqueue(job, **known, batch_id=NOBODY, invented_later=1)
     (outcome,) = drain_jobs()
     assert outcome.error is None
 
 
-@pytest.mark.parametrize("job", [jobs.PROMOTE, jobs.PROCESS, jobs.MEDIA, jobs.PURGE])
+@pytest.mark.parametrize("job", [jobs.PROMOTE, jobs.PROCESS, jobs.MEDIA, jobs.PURGE, jobs.BATCH])
 def test_every_task_does_nothing_for_a_row_that_is_gone(job: jobs.Job):
-    jobs.enqueue(job, asset_id=NOBODY, variant_name="thumb")
+    jobs.enqueue(job, asset_id=NOBODY, variant_name="thumb", batch_id=NOBODY)
     assert [outcome.error for outcome in drain_jobs()] == [None]
     assert queued_jobs() == []
 
