@@ -13,6 +13,7 @@ from pytest_django import Settings
 from rindle_django.testing import Recorder, recorded_events
 
 pytest_plugins = [
+    "tests.plugins.emptying",
     "tests.plugins.machine",
     "tests.servers.fixtures",
 ]
