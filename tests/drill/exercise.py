@@ -9,7 +9,7 @@ from tests.drill.project import Fell, Project
 
 
 def exercise(project: Project, fault: Fault) -> Named:
-    """What named it. Raises Fell if that was so before, is not so now, or its verb mends nothing."""
+    """What named it. Raises Fell if it was named before, is not named, or is not mended."""
     if (before := named(project, fault)) is not None:
         raise Fell(f"named before it was seeded: {before.finding}")
     assets = fault.seed(project)

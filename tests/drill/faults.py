@@ -262,7 +262,9 @@ def _close(project: Project) -> list[str]:
 def _waits_for_storage(project: Project, asset: str) -> bool:
     """Nothing is concluded about the bytes."""
     told = project.mended("rindle_explain", asset).out
-    return "storage_unavailable" in told and "is validating" in told
+    return (
+        "storage_unavailable" in told and re.search("is (validating|analyzing)", told) is not None
+    )
 
 
 def _reopen(project: Project, said: Named) -> None:

@@ -71,7 +71,7 @@ def _served(asset: Any, variant: str) -> bool:
     else:
         response: Any = Client(SERVER_NAME=(settings.ALLOWED_HOSTS or ["localhost"])[0]).get(url)
         body = b"".join(response.streaming_content) if response.streaming else response.content
-    return len(body) == row.byte_size and body != picture()
+    return bool(len(body) == row.byte_size and body != picture())
 
 
 def keys(asset_id: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ VERIFY = (
     "--regenerate twice, an hour apart."
 )
 RECONCILE = "Run rindle_reconcile; see that a worker serves rindle_maintenance."
-UNFORESEEN = "Nothing mends this by itself. Look at rindle_explain of the asset, and report it."
+UNFORESEEN = "Nothing mends this by itself. Look at rindle_explain <asset>, and report it."
 _FIXES: Mapping[str, str] = {
     "all_in_ledger": VERIFY,
     "present_exists": VERIFY,
@@ -25,7 +25,7 @@ _FIXES: Mapping[str, str] = {
     "nothing_idle": VERIFY,
     "nothing_stuck": RECONCILE,
     "told_in_time": RECONCILE,
-    "watched": "Run rindle_reconcile, and rindle_explain of the asset.",
+    "watched": "Run rindle_reconcile; rindle_explain <asset> says what else would help.",
 }
 _SAYS = {each.name: each.says for each in INVARIANTS}
 
