@@ -16,9 +16,13 @@ from tests.drill.stage import opened
 def main() -> int:
     chosen = _parse()
     faults = [each for each in FAULTS if re.search(chosen.only, each.name)]
-    with opened() as project:
-        project.start_worker()
-        mended = sum([_tried(project, fault) for fault in faults])
+    try:
+        with opened() as project:
+            project.start_worker()
+            mended = sum([_tried(project, fault) for fault in faults])
+    except Fell as fall:
+        print(f"FAILED to begin: {fall}", flush=True)
+        mended = 0
     print(f"named and fixed: {mended}/{len(faults)}", flush=True)
     return 0 if mended == len(faults) else 1
 

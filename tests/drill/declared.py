@@ -7,6 +7,14 @@ from rindle_django.profiles import MB
 
 PHOTO, ELSEWHERE = "drill-photo", "drill-elsewhere"
 USUAL = {"width": 96, "max_pixels": 1_000_000}
+# Rounds of tries and the ends of uploads in the drill's time.
+PACE = {
+    "BACKOFF_BASE": 0.5,
+    "ROUND_PAUSE": 3,
+    "LATE_PUT_GRACE": 0,
+    "SUPERSEDED_GRACE": 0,
+    "STORAGE_TIMEOUT": 5,
+}
 
 
 def declare(width: int, max_pixels: int, elsewhere: str = "bucket") -> list[type[Profile]]:

@@ -46,7 +46,8 @@ STATUS = ("rindle_runtime_status",)
 
 def named(project: Project, fault: Fault) -> Named | None:
     """What the command says of the fault, by what it prints alone."""
-    done = project.run(*fault.asks, "--format", "json")
+    only = ("--only", fault.what) if project.narrow and fault.asks[0] == "rindle_doctor" else ()
+    done = project.run(*fault.asks, *only, "--format", "json")
     if done.code not in (0, 1):
         raise Fell(f"{fault.asks[0]} ended with {done.code}: {done.out[-300:]}")
     told = done.document()
@@ -222,13 +223,20 @@ def _expire(project: Project, said: Named) -> None:
 # --- no room for working copies ----------------------------------------------------------------
 
 
+# A machine that does not reconcile, as that sweeps: another one does, and knows nothing of this.
+ONLY_MEDIA = ("-q", "rindle_promote,rindle_process,rindle_purge")
+
+
 def _fill(project: Project) -> list[str]:
+    project.stop_worker()
     project.fill_temp()
+    project.start_worker(*ONLY_MEDIA)
     return [project.people("upload", PHOTO)]
 
 
 def _sweep(project: Project, said: Named) -> None:
     project.mended(*_part(said.fix, r"rindle_sweep_temp_files --no-dry-run"))
+    project.restart_worker()
 
 
 # --- a limit that was too low ------------------------------------------------------------------

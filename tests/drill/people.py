@@ -56,7 +56,6 @@ def look(asset_id: str) -> dict[str, Any]:
 
 def _served(asset: Any, variant: str) -> bool:
     """By the URL that a page would have of it."""
-    from django.conf import settings
     from django.test import Client
 
     from rindle_django import variant_url
@@ -69,7 +68,7 @@ def _served(asset: Any, variant: str) -> bool:
         with urlopen(url, timeout=10) as answer:
             body = answer.read()
     else:
-        response: Any = Client(SERVER_NAME=(settings.ALLOWED_HOSTS or ["localhost"])[0]).get(url)
+        response: Any = Client(SERVER_NAME="localhost").get(url)
         body = b"".join(response.streaming_content) if response.streaming else response.content
     return bool(len(body) == row.byte_size and body != picture())
 

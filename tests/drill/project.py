@@ -41,7 +41,8 @@ class Project(ABC):
     """``folder`` holds media, working copies and settings; ``endpoint`` is the bucket's server."""
 
     folder: Path
-    pause = 0.3
+    # Whether a command is asked for one check alone, which is quicker.
+    narrow = False
 
     @abstractmethod
     def run(self, *argv: str) -> Done:
@@ -82,6 +83,10 @@ class Project(ABC):
     def fill_temp(self) -> None:
         """Leave what killed work leaves: a working copy, hours old, that takes all the room."""
 
+    def wait(self) -> None:
+        """Let a moment pass."""
+        time.sleep(0.3)
+
     def restart_worker(self) -> None:
         self.stop_worker()
         self.start_worker()
@@ -101,7 +106,7 @@ class Project(ABC):
         while not (found := holds()):
             if time.monotonic() > deadline:
                 raise Fell(f"in vain: {what}")
-            time.sleep(self.pause)
+            self.wait()
         return found
 
     def until_ready(self, asset: str) -> None:
@@ -210,7 +215,14 @@ def leftover(folder: Path) -> Path:
     """What killed work left five hours ago."""
     left = folder / "rindle-work-left"
     left.mkdir()
+    (left / "source").touch()
+    age(left)
     return left
+
+
+def age(folder: Path) -> None:
+    long_ago = time.time() - 5 * 3600
+    os.utime(folder, (long_ago, long_ago))
 
 
 def fill(folder: Path) -> None:
@@ -220,6 +232,4 @@ def fill(folder: Path) -> None:
             while file.write(bytes(1 << 20)):
                 pass
     except OSError:  # that was the last of it
-        pass
-    long_ago = time.time() - 5 * 3600
-    os.utime(left, (long_ago, long_ago))
+        age(left)

@@ -15,7 +15,7 @@ from example_project.config.settings import (
     RINDLE as _RINDLE,
     STORAGES as _STORAGES,
 )
-from tests.drill.declared import USUAL
+from tests.drill.declared import PACE, USUAL
 
 FOLDER = Path(os.environ["DRILL_FOLDER"])
 _CHANGED = json.loads((FOLDER / "settings.json").read_text())
@@ -29,15 +29,10 @@ STORAGES = {
     },
     "bucket": json.loads((FOLDER / "bucket.json").read_text()),
 }
-# Rounds of tries and the ends of uploads in the drill's time.
 RINDLE = {
     **_RINDLE,
     "TEMP_DIR": str(FOLDER / "work"),
-    "BACKOFF_BASE": 0.5,
-    "ROUND_PAUSE": 3,
-    "LATE_PUT_GRACE": 0,
-    "SUPERSEDED_GRACE": 0,
-    "STORAGE_TIMEOUT": 5,
+    **PACE,
     **_CHANGED.get("RINDLE", {}),
 }
 DRILL = {**USUAL, **_CHANGED.get("DRILL", {})}
