@@ -11,7 +11,7 @@ ARGS ?=
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/
 
-.PHONY: help venv demo test crashpoints chaos mutants model schedules recovery throughput million bench-operations lint imports types migrations docs package check clean
+.PHONY: help venv demo drill test crashpoints chaos mutants model schedules recovery throughput million bench-operations lint imports types migrations docs package check clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -20,6 +20,9 @@ venv: $(READY) ## everything that is needed, in .venv
 
 demo: $(READY) ## the example project in your browser (ARGS=--once: stop once a photo is ready)
 	$(RUN)python -m example_project.demo $(ARGS)
+
+drill: $(READY) ## ten faults, each named by doctor or status and mended by the verb they name
+	$(RUN)python -m tests.drill $(ARGS)
 
 test: $(READY) ## the tests (ARGS="-k purge -x" and the like go to pytest)
 	$(RUN)python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)

@@ -51,6 +51,7 @@ QUEUES = tuple(dict.fromkeys(job.queue for job in JOBS))
 MAINTENANCE = {
     "abort_incomplete_uploads": ABORT,
     "cleanup_orphans": CLEANUP,
+    "sweep_temp_files": SWEEP,
     "reconcile": RECONCILE,
 }
 # The reconciler is on by default: it is what makes lost jobs come back, and a worker without any

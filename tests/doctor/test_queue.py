@@ -175,6 +175,11 @@ def test_a_cron_line_that_never_fires_is_an_error(line: str, settings: Settings)
     assert "cleanup_orphans" in diagnosis.finding
 
 
+def test_a_line_of_a_task_that_need_not_be_scheduled_is_looked_at_too(settings: Settings):
+    scheduled(settings, sweep_temp_files="* * * *")
+    assert "sweep_temp_files" in told("schedules.cron").finding
+
+
 def test_a_line_that_fires_too_seldom_is_said(settings: Settings):
     scheduled(settings, reconcile="0 4 * * *")
     assert "24 hours" in told("schedules.cron").finding

@@ -34,7 +34,7 @@ def test_a_report_for_people_names_rows_and_remedies__C1_7():
     assert code == 0
     lines = [line.strip() for line in out.splitlines()]
     at = lines.index("failed variant: 1 (image_truncated), oldest 0 seconds")
-    assert lines[at + 1] == "-> rindle_repair <asset> requeue"
+    assert lines[at + 1] == "-> rindle_repair requeue <asset> --no-dry-run"
     assert lines[at + 2] == f"{variant.asset_id}:thumb"
     assert "variant  1 failed" in lines
     assert any(line.split()[:3] == ["rindle_process", "1", "0"] for line in lines)

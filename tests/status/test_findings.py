@@ -14,7 +14,7 @@ from rindle_django.models import Asset, UploadSession, Variant
 from rindle_django.operations.cleanup import abort_incomplete_uploads, cleanup_orphans
 from rindle_django.operations.reconcile import reconcile
 from rindle_django.operations.status import runtime_status, status
-from rindle_django.operations.status.kinds import KINDS, REQUEUE
+from rindle_django.operations.status.kinds import CANCEL, KINDS, REQUEUE
 from rindle_django.purge import purge
 from rindle_django.states import ASSET, REQUEUEABLE_VARIANT_STATES, SESSION, VARIANT
 from rindle_django.testing import drain_jobs
@@ -123,7 +123,7 @@ def test_a_variant_that_was_never_queued_can_be_cancelled_and_queued__C2_19():
     asset = ready()
     Variant.objects.filter(asset=asset, name="thumb").delete()
     aged(variant_in("planned", asset=asset))
-    assert the("stuck").verb == "rindle_repair <asset> cancel, then requeue"
+    assert the("stuck").verb == f"{CANCEL}, then {REQUEUE}"
     cancel_processing(asset.pk)
     requeue_variants(asset.pk)
     drain_jobs()
@@ -262,7 +262,7 @@ def test_an_original_that_is_missing_is_named__C2_21():
     verify()
     missing = the("missing_original")
     assert missing.samples == [str(asset.pk)]
-    assert missing.verb == "rindle_verify_storage"
+    assert missing.verb == "rindle_verify_storage --no-dry-run"
     assert found("missing_original", profile="photo")
     assert found("missing_original", profile="plain") == []
 

@@ -12,9 +12,12 @@ from rindle_django.operations.invariants import INVARIANTS, violations
 from rindle_django.operations.reading import said
 
 SAMPLES = 5
-VERIFY = "Run rindle_verify_storage, and look at its plan before --no-dry-run."
+VERIFY = (
+    "Look at what rindle_verify_storage says, then run rindle_verify_storage --no-dry-run "
+    "--regenerate twice, an hour apart."
+)
 RECONCILE = "Run rindle_reconcile; see that a worker serves rindle_maintenance."
-UNFORESEEN = "Nothing mends this by itself. Look at rindle_explain of the asset, and report it."
+UNFORESEEN = "Nothing mends this by itself. Look at rindle_explain <asset>, and report it."
 _FIXES: Mapping[str, str] = {
     "all_in_ledger": VERIFY,
     "present_exists": VERIFY,
@@ -22,7 +25,7 @@ _FIXES: Mapping[str, str] = {
     "nothing_idle": VERIFY,
     "nothing_stuck": RECONCILE,
     "told_in_time": RECONCILE,
-    "watched": "Run rindle_repair with the asset, or requeue its variants.",
+    "watched": "Run rindle_reconcile; rindle_explain <asset> says what else would help.",
 }
 _SAYS = {each.name: each.says for each in INVARIANTS}
 

@@ -63,7 +63,8 @@ def recipes() -> Iterator[Observation]:
         yield warn(
             f"{said(count, 'output')} of variant {name!r} made by a recipe that is no longer "
             "declared.",
-            f"See rindle_plan; rindle_regenerate_variants --variant {name} makes them anew.",
+            f"See rindle_plan; rindle_regenerate_variants --variant {name} --no-dry-run makes them "
+                "anew.",
         )
 
 
@@ -114,7 +115,7 @@ def missing_variants() -> Iterator[Observation]:
                     f"{lacking:,} of {said(looked, 'asset')} of profile {profile.name!r} (its "
                     f"oldest and newest) have no row of variant {variant!r}.",
                     f"See rindle_plan; rindle_regenerate_variants --profile {profile.name} --only "
-                    "missing makes them.",
+                    "missing --no-dry-run makes them.",
                 )
 
 

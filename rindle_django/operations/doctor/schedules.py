@@ -23,6 +23,8 @@ GIVE = (
     "Give five fields, or six with seconds last: '0 2 * * *' is two at night, UTC. Workers stop "
     "all periodic tasks over it."
 )
+# Those that nothing else does: the reconciler sweeps working copies as well.
+ABANDONED = ("abort_incomplete_uploads", "cleanup_orphans")
 # A tick may be late by this much: workers look for what is due when they wake.
 LATE = 60.0
 
@@ -68,7 +70,7 @@ def present() -> Iterator[Observation]:
                 "Reconcile is turned off: work whose job is lost stays where it is for ever.",
                 "Remove 'reconcile' from RINDLE['SCHEDULES'], or run rindle_reconcile from cron.",
             )
-        elif not turned_off:
+        elif name in ABANDONED and not turned_off:
             yield warn(
                 f"Nothing schedules {name}: what clients abandon is kept for ever.",
                 f"Add it to RINDLE['SCHEDULES'], or run rindle_{name} from cron and set it to "

@@ -28,7 +28,10 @@ from rindle_django.storage import adapter_for, refuse_inside_transaction
 
 TRIAL = b"rindle doctor: written, read and deleted again"
 TYPE = "application/octet-stream"
-ACCESS = "See that it runs, and that the credentials here may put, read, list and delete in it."
+ACCESS = (
+    "See that it runs, and that the credentials here may put, read, list and delete in it. What "
+    "waits for it goes on by itself afterwards; rindle_reconcile rings for what is overdue."
+)
 FIRST = "See what the first of these checks says of it."
 # A storage that was not compared with the ledger for so long, in seconds.
 LONG_AGO = 45 * 86_400.0

@@ -16,6 +16,10 @@ from rindle_django.profiles import MB, registered
 # An original, a copy of it and its outputs, at the same time.
 COPIES = 3
 TRIAL = 64 * 1024
+FULL = (
+    "Make room there: rindle_sweep_temp_files --no-dry-run removes what killed work left, on this "
+    "machine"
+)
 
 
 def folder() -> Iterator[Observation]:
@@ -29,7 +33,7 @@ def folder() -> Iterator[Observation]:
             (made / "trial").write_bytes(bytes(TRIAL))
     except OSError as fault:
         why = errno.errorcode.get(fault.errno or 0, type(fault).__name__)
-        fix = "Make room there" if fault.errno in (errno.ENOSPC, errno.EDQUOT) else setting
+        fix = FULL if fault.errno in (errno.ENOSPC, errno.EDQUOT) else setting
         yield error(f"Nothing can be written to {root}: {why}.", f"{fix.rstrip('.')}.")
         return
     yield from _space()
@@ -39,7 +43,7 @@ def _space() -> Iterator[Observation]:
     free, root = shutil.disk_usage(workspace.root()).free, workspace.root()
     largest = max((profile.max_bytes for profile in registered()), default=0)
     said_free = f"{root} has {free // MB:,} MB free"
-    fix = "Make room there, or point RINDLE['TEMP_DIR'] elsewhere."
+    fix = f"{FULL}, or point RINDLE['TEMP_DIR'] elsewhere."
     if free < largest:
         yield error(
             f"{said_free}; the largest file that a profile takes has {largest // MB:,} MB.", fix

@@ -4,8 +4,8 @@ done is in one of these; a test goes through them all.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from rindle_django.states import (
     ACTIVE_VARIANT_STATES,
@@ -19,7 +19,8 @@ class Kind:
     """``where`` selects the rows ``r``; ``since`` is the time from which their age counts.
 
     ``order`` lets an index give the oldest first. ``patient`` ones are a finding only when they are
-    ten minutes old, unless the caller asks for another age. ``verb`` is what mends them.
+    ten minutes old, unless the caller asks for another age. ``verb`` is what mends them, unless
+    ``verbs`` has another for their reason.
     """
 
     kind: str
@@ -31,6 +32,10 @@ class Kind:
     order: str = "r.updated_at"
     reason: str = "''"
     patient: bool = False
+    verbs: Mapping[str, str] = field(default_factory=dict)
+
+    def verb_for(self, reason: str) -> str:
+        return self.verbs.get(reason, self.verb)
 
     @property
     def table(self) -> str:
@@ -83,10 +88,19 @@ _RUNG_FOR = f"r.wake_at >= now() - %(patience)s * interval '1 second' AND {_FREE
 
 _ENDED = (("expired", "expired"), ("aborted", "was aborted"), ("failed", "failed"))
 
+# Reasons that say that it is the original which is not as it was verified.
+BROKEN_SOURCES = ("checksum_mismatch", "object_missing", "source_altered", "source_missing")
+
 RECONCILE = "rindle_reconcile"
 WORKER = "procrastinate worker -q {queue}"
 CLEANUP = "rindle_cleanup_orphans --no-dry-run"
-REQUEUE = "rindle_repair <asset> requeue"
+REQUEUE = "rindle_repair requeue <asset> --no-dry-run"
+CANCEL = "rindle_repair cancel <asset> --no-dry-run"
+UNQUARANTINE = "rindle_repair unquarantine <asset> --no-dry-run"
+REMAKE = "rindle_regenerate_variants --only {state} --no-dry-run"
+VERIFY = "rindle_verify_storage --no-dry-run"
+# What has to be known, or mended, before a variant that failed for it is asked for again.
+RESTORE = f"rindle_repair reprobe <asset>, restore the original, then {REQUEUE}"
 
 KINDS: tuple[Kind, ...] = (
     Kind(
@@ -111,7 +125,7 @@ KINDS: tuple[Kind, ...] = (
         "stuck",
         "variant",
         "Planned and never queued: no job looks at it.",
-        "rindle_repair <asset> cancel, then requeue",
+        f"{CANCEL}, then {REQUEUE}",
         "r.state = 'planned'",
         patient=True,
     ),
@@ -168,19 +182,20 @@ KINDS: tuple[Kind, ...] = (
         REQUEUE,
         "r.state = 'failed'",
         reason="r.reason_code",
+        verbs=dict.fromkeys(BROKEN_SOURCES, RESTORE),
     ),
     Kind(
         "missing",
         "variant",
         "The storage has lost its object.",
-        "rindle_regenerate_variants --only missing",
+        REMAKE.format(state="missing"),
         "r.state = 'missing'",
     ),
     Kind(
         "stale",
         "variant",
         "Its recipe has changed; the old output is served.",
-        "rindle_regenerate_variants --only stale",
+        REMAKE.format(state="stale"),
         "r.state = 'stale'",
     ),
     Kind("cancelled", "variant", "Somebody cancelled it.", REQUEUE, "r.state = 'cancelled'"),
@@ -188,7 +203,7 @@ KINDS: tuple[Kind, ...] = (
         "quarantined",
         "asset",
         "Its bytes were refused.",
-        "rindle_repair <asset> unquarantine",
+        UNQUARANTINE,
         "r.state = 'quarantined'",
         reason="r.reason_code",
     ),
@@ -254,7 +269,7 @@ KINDS: tuple[Kind, ...] = (
             finding,
             "sighting",
             says,
-            "rindle_verify_storage",
+            VERIFY,
             f"r.finding = '{finding}'",
             since="r.first_seen_at",
             order="r.first_seen_at",

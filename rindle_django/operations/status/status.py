@@ -72,7 +72,8 @@ def _of_rows(filters: Filters) -> Iterator[Finding]:
             narrowed=f" AND {kind.of_profile}" if filters.profile is not None else "",
         )
         for reason, count, age, samples in select(query, _terms(kind, filters)):
-            yield Finding(kind.kind, kind.subject, count, float(age), samples, kind.verb, reason)
+            verb = kind.verb_for(reason)
+            yield Finding(kind.kind, kind.subject, count, float(age), samples, verb, reason)
 
 
 def _terms(kind: Kind, filters: Filters) -> dict[str, object]:
