@@ -64,7 +64,7 @@ def recipes() -> Iterator[Observation]:
             f"{said(count, 'output')} of variant {name!r} made by a recipe that is no longer "
             "declared.",
             f"See rindle_plan; rindle_regenerate_variants --variant {name} --no-dry-run makes them "
-                "anew.",
+            "anew.",
         )
 
 
