@@ -26,26 +26,31 @@ TABLES = (
 
 def seed(assets: int, tell: Callable[[str], object] = print) -> None:
     """Replace all rows by those of ``assets`` assets."""
-    from django.db import connection
+    from django.db import connection, transaction
 
     with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
-        cursor.execute("SET maintenance_work_mem = '512MB'")
-        cursor.execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
-        indexes = _drop_indexes(cursor)
-        for what, statement, parameters in _statements():
-            began = time.monotonic()
-            cursor.execute(statement, {"assets": assets, **parameters})
-            tell(f"{what:28} {cursor.rowcount:>12,} rows {time.monotonic() - began:>8.1f} s")
-        began = time.monotonic()
-        for definition in indexes:
-            cursor.execute(definition)
-        tell(f"{'indexes':28} {len(indexes):>12,}      {time.monotonic() - began:>8.1f} s")
-        cursor.execute("SET session_replication_role = origin")
+        # In one transaction: one that is killed must not leave a database without indexes.
+        with transaction.atomic():
+            _replace_all(cursor, assets, tell)
         began = time.monotonic()
         for table in TABLES:
             cursor.execute(f"VACUUM ANALYZE {table}")
         tell(f"{'vacuum':28} {'':>12}      {time.monotonic() - began:>8.1f} s")
+
+
+def _replace_all(cursor: Any, assets: int, tell: Callable[[str], object]) -> None:
+    cursor.execute("SET LOCAL session_replication_role = replica")
+    cursor.execute("SET LOCAL maintenance_work_mem = '512MB'")
+    cursor.execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
+    indexes = _drop_indexes(cursor)
+    for what, statement, parameters in _statements():
+        began = time.monotonic()
+        cursor.execute(statement, {"assets": assets, **parameters})
+        tell(f"{what:28} {cursor.rowcount:>12,} rows {time.monotonic() - began:>8.1f} s")
+    began = time.monotonic()
+    for definition in indexes:
+        cursor.execute(definition)
+    tell(f"{'indexes':28} {len(indexes):>12,}      {time.monotonic() - began:>8.1f} s")
 
 
 def _drop_indexes(cursor: Any) -> list[str]:
