@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rindle_django.errors import CODES, Kind
 from rindle_django.models import Asset, Variant
+from rindle_django.operations.status.kinds import BROKEN_SOURCES
 from rindle_django.states import PROMOTABLE_ASSET_STATES
 
 RECONCILE = "rindle_reconcile"
@@ -27,10 +28,7 @@ OF_VARIANTS = {
 }
 # By the reason a variant failed for: what has to be done before it is asked for again.
 FIRST = {
-    "checksum_mismatch": (REPROBE,),
-    "object_missing": (REPROBE,),
-    "source_altered": (REPROBE,),
-    "source_missing": (REPROBE,),
+    **dict.fromkeys(BROKEN_SOURCES, (REPROBE,)),
     "worker_lost": (DOCTOR,),
 }
 
