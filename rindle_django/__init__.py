@@ -40,9 +40,18 @@ if TYPE_CHECKING:
         requeue_variants as requeue_variants,
     )
     from rindle_django.profiles import (
+        AudioRecipe as AudioRecipe,
         Delivery as Delivery,
+        HLSRecipe as HLSRecipe,
         ImageRecipe as ImageRecipe,
+        PosterRecipe as PosterRecipe,
+        PreviewRecipe as PreviewRecipe,
         Profile as Profile,
+        Recipe as Recipe,
+        StoryboardRecipe as StoryboardRecipe,
+        VideoRecipe as VideoRecipe,
+        WaveformRecipe as WaveformRecipe,
+        preset as preset,
     )
     from rindle_django.purge import discard as discard
     from rindle_django.uploads import (
@@ -65,7 +74,10 @@ _ROOMS = {
     "operations.repair": "reprobe unquarantine",
     "operations.status": "runtime_status",
     "processing": "cancel_processing requeue_variants",
-    "profiles": "Delivery ImageRecipe Profile",
+    "profiles": (
+        "AudioRecipe Delivery HLSRecipe ImageRecipe PosterRecipe PreviewRecipe Profile Recipe "
+        "StoryboardRecipe VideoRecipe WaveformRecipe preset"
+    ),
     "operations.gauges": "observe",
     "purge": "discard",
     "views.actors": "actor_of",

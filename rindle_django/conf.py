@@ -89,6 +89,18 @@ class Config:
     )
     DECODER_MEMORY: int = _declare(1536 << 20, "Address space of a decoder process.")
     DECODER_SECONDS: int = _declare(30, "Wall clock of one decoding.")
+    FFMPEG: str | None = _declare(
+        None,
+        "Path of the ffmpeg program; None takes the one that imageio-ffmpeg brings, or else the "
+        "one in PATH.",
+    )
+    MAX_DURATION: float = _declare(
+        4 * 3600.0, "Seconds of one audio or video file, unless a profile says otherwise."
+    )
+    TRANSCODER_MEMORY: int = _declare(4096 << 20, "Address space of an ffmpeg process.")
+    TRANSCODER_THREADS: int | None = _declare(
+        None, "Threads of an ffmpeg process; None: as many as there are cores, but at most eight."
+    )
     SCHEDULES: dict[str, str | None] = _declare(  # noqa: RUF009
         {},
         "Cron line (UTC) of each maintenance task: 'abort_incomplete_uploads', 'cleanup_orphans', "

@@ -73,6 +73,7 @@ CODES: dict[str, Code] = {
         "The upload was declared as {expected!r} but sent as {received!r}.", 409
     ),
     "object_missing": _request("The file has not arrived yet. Upload it, then verify.", 409),
+    "range_not_satisfiable": _request("The file has {size:,} bytes.", 416),
     "media_not_found": _request("There is nothing under this link any more.", 404),
     "object_exists": _request("This upload has already been received.", 409),
     "upload_expired": _request("The upload expired before it was completed. Start again.", 410),
@@ -118,6 +119,17 @@ CODES: dict[str, Code] = {
     "decoder_killed": _content("The image made its decoder die ({signal})."),
     "decoder_timeout": _content("The image took longer than {seconds} s to decode."),
     "decoder_memory": _content("The image needs more than the {limit:,} bytes a decoder may use."),
+    "media_unreadable": _content("The file cannot be read as audio or video: {detail}."),
+    "media_truncated": _content("The file ends before its data does."),
+    "nothing_to_play": _content("The file has neither sound nor moving pictures."),
+    "duration_exceeded": _content("{seconds:,.0f} s exceed the limit of {limit:,.0f} s."),
+    "tracks_exceeded": _content("{tracks} tracks exceed the limit of {limit}."),
+    "audio_missing": _content("The file has no sound to make this of."),
+    "video_missing": _content("The file has no moving pictures to make this of."),
+    "transcode_failed": _content("The file could not be transcoded: {detail}."),
+    "transcode_timeout": _content("The file took longer than {seconds:,.0f} s to transcode."),
+    "transcode_memory": _content("The file needs more than the {limit:,} bytes ffmpeg may use."),
+    "output_mismatch": _content("What was made is not what was asked for: {detail}."),
     "scanner_refused": _content("The scanner refused the file: {verdict}."),
     "source_altered": _content(
         "The original has other bytes than were verified. Restore the object, or discard the asset."
@@ -128,6 +140,8 @@ CODES: dict[str, Code] = {
     # --- what time mends -----------------------------------------------------------------------
     "storage_unavailable": _transient("Storage {alias!r} did not answer {operation}: {detail}."),
     "decoder_unavailable": _transient("No decoder process could be started: {detail}."),
+    "transcoder_stopped": _transient("ffmpeg was stopped from outside ({signal})."),
+    "disk_full": _transient("{needed:,} bytes are needed in {folder}, {free:,} are free."),
     "scanner_unavailable": _transient("The scanner gave no verdict: {detail}."),
     "uploads_not_ended": _transient("{count} uploads could not be ended; the log says why."),
     # --- what an operator mends ----------------------------------------------------------------
@@ -138,6 +152,7 @@ CODES: dict[str, Code] = {
     ),
     "extra_missing": _configuration("{feature} needs {package}: pip install '{install}'."),
     "decoder_missing": _configuration("{mime} cannot be decoded here: {hint}."),
+    "transcoder_missing": _configuration("Audio and video need FFmpeg: {hint}."),
     "bad_key": _configuration("{key!r} is not a storage key."),
     "io_in_transaction": _configuration(
         "Storage call {operation!r} inside a database transaction. Call it outside atomic() "

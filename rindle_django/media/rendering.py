@@ -5,11 +5,12 @@ Knows recipes and limits, but no decoder library and no process.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic
+from typing import Any, Generic
+from uuid import UUID
 
 from rindle_django.errors import RindleError
 from rindle_django.media.backends import ANIMATED_TYPES, ImageBackend, Picture
@@ -26,16 +27,30 @@ class Order:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A further file of an output. The main one names it, by the last component of its path, which
+    is the ``id`` and an extension: so it will be called in the storage, too."""
+
+    id: UUID
+    path: Path
+    content_type: str
+
+
+@dataclass(frozen=True)
 class Rendered:
     """An output, as it was written. ``cpu_seconds`` is what its decoder used since the one before
-    it, or since the request; None if that is not known."""
+    it, or since the request; None if that is not known. ``details`` are what a player has to know;
+    ``parts`` the further files of an output that has several."""
 
-    width: int
-    height: int
-    pages: int
+    width: int | None
+    height: int | None
+    pages: int | None
     byte_size: int
     content_type: str
     cpu_seconds: float | None = None
+    duration_ms: int | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
 
 
 def probe(backend: ImageBackend[Picture], path: Path, mime: str, limits: Limits) -> ImageHeader:

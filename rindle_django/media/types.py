@@ -78,6 +78,10 @@ _TABLE = (
     MediaType("application/pdf", "document", (".pdf",), ("application/x-pdf",)),
     MediaType("application/zip", "document", (".zip",), ("application/x-zip-compressed",)),
     MediaType("text/html", "document", (".html", ".htm", ".xhtml"), ("application/xhtml+xml",)),
+    # What we write beside video; never sniffed, so never accepted.
+    MediaType("application/vnd.apple.mpegurl", "document", (".m3u8",), inline=True),
+    MediaType("text/vtt", "document", (".vtt",), inline=True),
+    MediaType("application/json", "document", (".json",), inline=True),
     MediaType("application/xml", "document", (".xml",), ("text/xml",)),
 )
 

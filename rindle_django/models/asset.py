@@ -31,6 +31,16 @@ class Asset(Claimable):
     height = models.PositiveIntegerField(null=True)
     pages = models.PositiveIntegerField(null=True)
     has_alpha = models.BooleanField(null=True)
+    # Of audio and video: null for images.
+    duration_ms = models.PositiveBigIntegerField(null=True)
+    has_video = models.BooleanField(null=True)
+    has_audio = models.BooleanField(null=True)
+    # What else was found in it: ``media.av.facts`` says which keys.
+    media_info = models.JSONField(
+        default=dict, blank=True, db_default=models.Value({}, models.JSONField())
+    )
+    # A ThumbHash in base64, to be shown until something better is there.
+    placeholder = models.TextField(blank=True, default="", db_default="")
     metadata = models.JSONField(default=dict, blank=True)
     # The frozen, verified bytes. Unset until promotion has read them.
     original = models.OneToOneField(

@@ -28,6 +28,15 @@ class StoredObject(Stateful):
         Asset, on_delete=models.DO_NOTHING, db_constraint=False, related_name="objects_ledger"
     )
     purpose = models.TextField()
+    # The main object of an output of several files. They are served, kept and purged together.
+    part_of = models.ForeignKey(
+        "self",
+        on_delete=models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        related_name="parts",
+        verbose_name=_("part of"),
+    )
     storage = models.TextField()
     # By bytes, as storages list them: the two are compared in one pass.
     key = models.TextField(db_collation="C")

@@ -38,6 +38,13 @@ class Variant(Claimable):
     width = models.PositiveIntegerField(null=True)
     height = models.PositiveIntegerField(null=True)
     pages = models.PositiveIntegerField(null=True)
+    duration_ms = models.PositiveBigIntegerField(null=True)
+    # What a player has to know of the output: codecs, renditions, tiles.
+    details = models.JSONField(
+        default=dict, blank=True, db_default=models.Value({}, models.JSONField())
+    )
+    # Percent of the attempt that is under way; null while there is none, or it cannot tell.
+    progress = models.PositiveSmallIntegerField(null=True, editable=False)
     generated_at = models.DateTimeField(null=True)
     # Of the jobs that make it: below 0 they wait until nothing fresher does.
     priority = models.SmallIntegerField(default=0, db_default=0, editable=False)

@@ -33,7 +33,7 @@ def plan_variants(asset: Asset, profile: type[Profile], *, again: bool = False) 
             recipe_digest=recipe.digest(),
             max_attempts=PROCESS_TRIES,
         )
-        for name, recipe in profile.variants_for(asset.kind).items()
+        for name, recipe in profile.variants_for(asset.kind, has_audio=asset.has_audio).items()
         if name not in known
     ]
     Variant.objects.bulk_create(variants)

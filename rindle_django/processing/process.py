@@ -22,7 +22,7 @@ from rindle_django.processing.aggregate import settle_asset
 from rindle_django.processing.limits import limits_of
 from rindle_django.processing.plan import job_of
 from rindle_django.processing.publish import cancel_all, give_up, publish, retry_or_fail
-from rindle_django.profiles import ImageRecipe, profile_of_row
+from rindle_django.profiles import Recipe, profile_of_row
 from rindle_django.purge import take_back
 from rindle_django.states import VERIFIED_ASSET_STATES
 from rindle_django.storage import adapter_for
@@ -34,7 +34,7 @@ class Attempt:
     """One claimed variant on its way: what to make, under which key, in which run."""
 
     variant: Variant
-    recipe: ImageRecipe
+    recipe: Recipe
     output: StoredObject
     run: ProcessingRun
     target: Path | None = None
@@ -116,7 +116,7 @@ def _start(asset: Asset, variant: Variant) -> Attempt | None:
     return Attempt(variant, recipe, _output_of(asset, recipe), _run_of(asset, variant))
 
 
-def _output_of(asset: Asset, recipe: ImageRecipe) -> StoredObject:
+def _output_of(asset: Asset, recipe: Recipe) -> StoredObject:
     return ledger.expect(
         asset,
         "variant",

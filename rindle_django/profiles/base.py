@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 from rindle_django.conf import config
 from rindle_django.errors import Misconfigured, RequestRefused
-from rindle_django.profiles.recipes import ImageRecipe
+from rindle_django.profiles.recipes import Recipe
 
 KB = 1024
 MB = 1024 * KB
@@ -58,7 +58,8 @@ class Profile:
 
     ``content_types`` and ``extensions`` are allow-lists and may not be empty (X4); extensions
     follow from the content types where they are not given. ``max_bytes`` bounds the file,
-    ``max_pixels`` width x height (all frames of an animation are bounded too).
+    ``max_pixels`` width x height (all frames of an animation are bounded too), ``max_duration`` the
+    seconds of audio and video.
     """
 
     name: ClassVar[str] = ""
@@ -67,7 +68,8 @@ class Profile:
     extensions: ClassVar[Sequence[str]] = ()
     max_bytes: ClassVar[int] = 25 * MB
     max_pixels: ClassVar[int | None] = None
-    variants: ClassVar[Mapping[str, ImageRecipe]] = {}
+    max_duration: ClassVar[float | None] = None
+    variants: ClassVar[Mapping[str, Recipe]] = {}
     delivery: ClassVar[Delivery] = Delivery()
     anonymous_uploads: ClassVar[bool] = False
     scanner: ClassVar[Scanner | None] = None
@@ -82,7 +84,7 @@ class Profile:
     abstract: ClassVar[bool] = True
 
     @classmethod
-    def recipe(cls, variant: str) -> ImageRecipe:
+    def recipe(cls, variant: str) -> Recipe:
         """The recipe of ``variant``. Raises RequestRefused("unknown_variant")."""
         try:
             return cls.variants[variant]
@@ -90,15 +92,21 @@ class Profile:
             raise RequestRefused("unknown_variant", profile=cls.name, variant=variant) from None
 
     @classmethod
-    def variants_for(cls, kind: str) -> dict[str, ImageRecipe]:
+    def variants_for(cls, kind: str, *, has_audio: bool | None = None) -> dict[str, Recipe]:
         """The variants that apply to an asset of ``kind``, by name (P7)."""
         return {
-            name: recipe for name, recipe in sorted(cls.variants.items()) if recipe.accepts(kind)
+            name: recipe
+            for name, recipe in sorted(cls.variants.items())
+            if recipe.accepts(kind, has_audio=has_audio)
         }
 
     @classmethod
     def pixel_limit(cls) -> int:
         return cls.max_pixels if cls.max_pixels is not None else config().MAX_PIXELS
+
+    @classmethod
+    def duration_limit(cls) -> float:
+        return cls.max_duration if cls.max_duration is not None else config().MAX_DURATION
 
     @classmethod
     def authorize(cls, actor: Any, action: str, asset: Any = None) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pytest
 from pytest_django import Settings
 
-from rindle_django import ImageRecipe
+from rindle_django import ImageRecipe, Recipe
 from rindle_django.media import sandbox
 from rindle_django.media.inspection import DecoderState, inspect_decoder
 from rindle_django.media.limits import Limits
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def recipes(monkeypatch: pytest.MonkeyPatch) -> dict[str, ImageRecipe]:
+def recipes(monkeypatch: pytest.MonkeyPatch) -> dict[str, Recipe]:
     """Those of the profile ``photo``, to be changed as a deployment would change them."""
     changed = dict(Photo.variants)
     monkeypatch.setattr(Photo, "variants", changed)
@@ -48,7 +48,7 @@ def test_rows_of_a_profile_that_is_gone_are_counted():
 
 
 def test_a_recipe_that_has_changed_is_named_with_how_many_outputs_are_of_the_old__O3(
-    recipes: dict[str, ImageRecipe],
+    recipes: dict[str, Recipe],
 ):
     ready()
     ready()
@@ -66,7 +66,7 @@ def test_a_recipe_of_another_profile_under_the_same_name_is_no_drift():
     assert said_by("profiles.recipes") == []
 
 
-def test_a_variant_that_was_added_is_missing_on_old_assets(recipes: dict[str, ImageRecipe]):
+def test_a_variant_that_was_added_is_missing_on_old_assets(recipes: dict[str, Recipe]):
     ready()
     assert said_by("profiles.missing") == []
     recipes["poster"] = ImageRecipe(width=300)
@@ -82,7 +82,7 @@ def test_what_a_variant_does_not_apply_to_does_not_miss_it():
     assert said_by("profiles.missing") == []
 
 
-def test_a_variant_that_was_removed_is_said(recipes: dict[str, ImageRecipe]):
+def test_a_variant_that_was_removed_is_said(recipes: dict[str, Recipe]):
     ready()
     assert said_by("profiles.undeclared") == []
     del recipes["large"]
@@ -90,7 +90,7 @@ def test_a_variant_that_was_removed_is_said(recipes: dict[str, ImageRecipe]):
     assert said_by("profiles.recipes") == []
 
 
-def test_what_was_never_made_was_made_by_no_old_recipe(recipes: dict[str, ImageRecipe]):
+def test_what_was_never_made_was_made_by_no_old_recipe(recipes: dict[str, Recipe]):
     stock(3)
     Variant.objects.update(published_digest="")
     assert said_by("profiles.recipes") == []
@@ -193,13 +193,13 @@ def test_every_format_that_profiles_want_is_really_made():
     assert said_by("images.formats") == []
 
 
-def test_a_format_that_cannot_be_written_here_is_named(recipes: dict[str, ImageRecipe]):
+def test_a_format_that_cannot_be_written_here_is_named(recipes: dict[str, Recipe]):
     recipes["odd"] = ImageRecipe(width=8, format="bmp")  # type: ignore[arg-type]
     diagnosis = next(each for each in said_by("images.formats") if each.status == "error")
     assert "bmp cannot be written here, but photo.odd want it" in diagnosis.finding
 
 
-def test_nobody_needs_ffmpeg_yet(monkeypatch: pytest.MonkeyPatch, recipes: dict[str, ImageRecipe]):
+def test_nobody_needs_ffmpeg_yet(monkeypatch: pytest.MonkeyPatch, recipes: dict[str, Recipe]):
     (fine,) = diagnose(only=["media.ffmpeg"])
     assert (fine.status, fine.finding) == ("ok", "No profile needs FFmpeg.")
 

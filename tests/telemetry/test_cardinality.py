@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings as django_settings
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from rindle_django import ImageRecipe, observe, urls
+from rindle_django import Recipe, observe, urls
 from rindle_django.errors import CODES
 from rindle_django.events import EVENTS
 from rindle_django.jobs import JOBS, QUEUES
@@ -39,7 +39,7 @@ def series(reader: InMemoryMetricReader) -> Series:
     }
 
 
-def names(recipes: Iterable[Mapping[str, ImageRecipe]]) -> set[str]:
+def names(recipes: Iterable[Mapping[str, Recipe]]) -> set[str]:
     return {name for each in recipes for name in each}
 
 

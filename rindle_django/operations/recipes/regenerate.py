@@ -22,7 +22,7 @@ from rindle_django.operations.recipes.plan import RecipePlan, plan_recipes
 from rindle_django.processing.aggregate import settle_assets
 from rindle_django.processing.plan import queue
 from rindle_django.processing.retire import retire
-from rindle_django.profiles import ImageRecipe, Profile, chosen, get_profile
+from rindle_django.profiles import Profile, Recipe, chosen, get_profile
 from rindle_django.progress import advanced
 from rindle_django.states import VARIANT, VERIFIED_ASSET_STATES
 
@@ -58,7 +58,7 @@ class _Target:
 
     profile: type[Profile]
     name: str
-    recipe: ImageRecipe
+    recipe: Recipe
     digest: str
 
     def rows(self, state: str) -> QuerySet[Variant]:

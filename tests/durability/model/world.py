@@ -119,7 +119,7 @@ def prepared(query: str) -> list[Any]:
 
 
 def use_recipes(number: int) -> None:
-    Photo.variants = RECIPES[number]
+    Photo.variants = {**RECIPES[number]}
     Guarded.variants = {"line": RECIPES[number]["line"]}
 
 

@@ -1,13 +1,13 @@
-"""What a variant shall look like: image recipes, their rules and their digest."""
+"""Images that are made of images."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, get_args
+
+from rindle_django.profiles.recipes.base import Recipe
 
 Mode = Literal["fit", "fill", "crop"]
 Format = Literal["jpeg", "png", "webp", "avif"]
@@ -16,19 +16,19 @@ Gravity = Literal["centre", "north", "south", "east", "west", "attention", "entr
 DEFAULT_QUALITY: Mapping[str, int] = {"jpeg": 82, "webp": 80, "avif": 55, "png": 100}
 CONTENT_TYPES: Mapping[str, str] = {name: f"image/{name}" for name in get_args(Format)}
 
-# Raised when the same recipe starts to give different pixels; part of every digest (P6).
-PIPELINE_VERSION = 1
-
 
 @dataclass(frozen=True, kw_only=True)
-class ImageRecipe:
-    """One image output.
+class ImageRecipe(Recipe):
+    """An image of an image.
 
     ``fit`` contains the image in the box and keeps its proportions, ``fill`` covers the box and
     cuts from the centre, ``crop`` covers it and cuts by ``gravity`` or ``focal_point`` (fractions
     of width and height). Sizes are in pixels, after EXIF orientation. Nothing is enlarged unless
     ``upscale``. ``background`` is what transparency is laid on where the format has none.
     """
+
+    kind: ClassVar[str] = "image"
+    sources: ClassVar[frozenset[str]] = frozenset({"image"})
 
     mode: Mode = "fit"
     width: int | None = None
@@ -42,8 +42,6 @@ class ImageRecipe:
     animated: bool = True
     keep_icc: bool = False
 
-    kind = "image"
-
     @property
     def content_type(self) -> str:
         return CONTENT_TYPES[self.format]
@@ -52,19 +50,8 @@ class ImageRecipe:
     def effective_quality(self) -> int:
         return self.quality if self.quality is not None else DEFAULT_QUALITY[self.format]
 
-    def accepts(self, kind: str) -> bool:
-        """Whether this variant is planned for an asset of ``kind`` (P7)."""
-        return kind == "image"
-
-    def canonical(self) -> str:
-        """Compact JSON, sorted keys, defaults spelled out: equal recipes give equal text."""
-        fields = asdict(self) | {"quality": self.effective_quality, "kind": self.kind}
-        fields["pipeline"] = PIPELINE_VERSION
-        return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-
-    def digest(self) -> str:
-        """SHA-256 (hex) of the canonical text; stable across key order and Python versions."""
-        return hashlib.sha256(self.canonical().encode("ascii")).hexdigest()
+    def effective(self) -> dict[str, Any]:
+        return {"quality": self.effective_quality}
 
     def problems(self) -> Iterator[str]:
         """What is wrong with this recipe, each a sentence for a system check."""
