@@ -153,6 +153,9 @@ CODES: dict[str, Code] = {
     "extra_missing": _configuration("{feature} needs {package}: pip install '{install}'."),
     "decoder_missing": _configuration("{mime} cannot be decoded here: {hint}."),
     "transcoder_missing": _configuration("Audio and video need FFmpeg: {hint}."),
+    "events_need_asgi": _configuration(
+        "Progress is streamed by an ASGI server only; ask for it from time to time instead.", 501
+    ),
     "bad_key": _configuration("{key!r} is not a storage key."),
     "io_in_transaction": _configuration(
         "Storage call {operation!r} inside a database transaction. Call it outside atomic() "
