@@ -15,7 +15,7 @@ urlpatterns = [
     path("uploads/abort/", uploads.abort, name="abort"),
     path("assets/<uuid:asset_id>/", uploads.progress, name="progress"),
     path("assets/<uuid:asset_id>/events/", events.events, name="events"),
-    path("events/", events.events_of_several, name="events_of_several"),
+    path("events/", events.events, name="events"),
     path("put/<str:token>/", files.put, name="put"),
     path("media/<str:token>/", files.media, name="media"),
 ]

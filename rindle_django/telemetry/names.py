@@ -68,6 +68,7 @@ SPANS: dict[str, SpanName] = {
         _request("verify", "request that says the bytes are there"),
         _request("abort", "request that gives an upload up"),
         _request("progress", "request for the state of an asset"),
+        _request("events", "request for a stream of progress, until it begins"),
         _request("put", "request that sends the bytes to a file system"),
         _request("media", "request for a file, until its first byte is sent"),
         _span("initiate", "`initiate_upload`", "profile asset_id"),

@@ -49,16 +49,10 @@ HEADERS = {
 
 @require_GET
 @answers_json_async
-async def events(request: HttpRequest, asset_id: uuid.UUID) -> HttpResponseBase:
-    """The progress of one asset, from now until it is at rest."""
-    return await _answer(request, [str(asset_id)])
-
-
-@require_GET
-@answers_json_async
-async def events_of_several(request: HttpRequest) -> HttpResponseBase:
-    """The same of the assets that ``?asset=`` names, each as often as it changes."""
-    return await _answer(request, _named_in(request))
+async def events(request: HttpRequest, asset_id: uuid.UUID | None = None) -> HttpResponseBase:
+    """The progress of one asset, or of those that ``?asset=`` names, until all are at rest."""
+    keys = _named_in(request) if asset_id is None else [str(asset_id)]
+    return await _answer(request, keys)
 
 
 def _named_in(request: HttpRequest) -> list[str]:
