@@ -81,7 +81,7 @@ def _answered(request: HttpRequest, view: Callable[..., object]) -> Iterator[_An
         try:
             yield answer
         except RindleError as error:
-            answer.response = _refusal(error)
+            answer.response = refusal(error)
             timing.failed(error)
             span.failed(error)
         span.say({"http.response.status_code": answer.response.status_code})
@@ -111,7 +111,7 @@ def _watched(view: str, request: HttpRequest) -> Iterator[tuple[telemetry.Timing
         yield timing, span
 
 
-def _refusal(error: RindleError) -> JsonResponse:
+def refusal(error: RindleError) -> JsonResponse:
     if error.kind is Kind.CONFIGURATION:
         # The text is for operators; the client learns that it is not the client's fault.
         logger.error("%s: %s", error.code, error)
