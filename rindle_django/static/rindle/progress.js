@@ -7,6 +7,7 @@
 const AT_MOST = 100; // assets of one stream; the others wait until some of these are done
 const BREATH = 50; // within which more may be asked for, before a stream is opened
 const SILENCE = 10_000; // after which a stream that has said nothing is given up
+const CHANCES = 2; // that a stream gets
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 5_000;
 const ADDRESS = /^(.*\/|)assets\/([0-9a-f-]{36})\/(?:events\/)?$/i;
@@ -38,7 +39,7 @@ class Line {
   #source = null;
   #timer = null;
   #pause = FIRST_PAUSE;
-  #streams = typeof EventSource === "function";
+  #chances = typeof EventSource === "function" ? CHANCES : 0;
   #asking = false;
 
   constructor(base) {
@@ -110,7 +111,7 @@ class Line {
   #open() {
     this.#close();
     if (this.#listeners.size === 0) return;
-    if (!this.#streams) return void this.#ask();
+    if (this.#chances === 0) return void this.#ask();
     const ids = [...this.#listeners.keys()].slice(0, AT_MOST);
     const source = new EventSource(`${this.base}events/?${ids.map((id) => `asset=${id}`).join("&")}`);
     this.#source = source;
@@ -120,7 +121,10 @@ class Line {
         if (this.#source === source) act(JSON.parse(event.data));
       });
     };
-    heard("progress", ({ asset }) => this.#tell(asset.id, "progress", asset));
+    heard("progress", ({ asset }) => {
+      this.#chances = CHANCES;
+      this.#tell(asset.id, "progress", asset);
+    });
     heard("refused", ({ id, error }) => this.#tell(id, "refused", error));
     heard("done", () => this.#open()); // for those that have come since, or were too many
     source.addEventListener("error", () => {
@@ -137,8 +141,8 @@ class Line {
     this.#asking = true;
     try {
       const answers = await Promise.all([...this.#listeners.keys()].map((id) => this.#progressOf(id)));
-      // The stream was refused, but not for what it was asked for: it is not to be had here.
-      if (answers.some((answered) => answered)) this.#streams = false;
+      // No stream, but not for what it was asked for. Twice in a row: it is not to be had here.
+      if (this.#chances > 0 && answers.includes(true)) this.#chances -= 1;
     } finally {
       this.#asking = false;
     }
