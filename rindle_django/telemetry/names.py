@@ -71,6 +71,7 @@ SPANS: dict[str, SpanName] = {
         _request("events", "request for a stream of progress, until it begins"),
         _request("put", "request that sends the bytes to a file system"),
         _request("media", "request for a file, until its first byte is sent"),
+        _request("manifest", "request for the text of a stream or storyboard, its links signed"),
         _span("initiate", "`initiate_upload`", "profile asset_id"),
         _span("sign", "`sign_upload`", "profile asset_id"),
         _span("upload", "`upload`, the bytes included"),

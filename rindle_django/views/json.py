@@ -112,6 +112,7 @@ def _watched(view: str, request: HttpRequest) -> Iterator[tuple[telemetry.Timing
 
 
 def refusal(error: RindleError) -> JsonResponse:
+    """The response that says what is wrong, and what can be done about it."""
     if error.kind is Kind.CONFIGURATION:
         # The text is for operators; the client learns that it is not the client's fault.
         logger.error("%s: %s", error.code, error)
