@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
@@ -18,6 +19,7 @@ RUN_OUTCOMES = ("running", "succeeded", "failed", "retried", "superseded", "lost
 
 class Variant(Claimable):
     machine: ClassVar[Machine] = VARIANT
+    momentary: ClassVar[Mapping[str, Any]] = {"progress": None}
 
     asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="variants")
     name = models.TextField()
