@@ -31,6 +31,7 @@ class Work:
     bounds: Bounds
     on_progress: Callable[[int], None]
     made: list[Path] = field(default_factory=list)
+    spent: list[float] = field(default_factory=list)  # CPU seconds of each run
 
     @property
     def folder(self) -> Path:
@@ -66,7 +67,7 @@ class Work:
     ) -> ffmpeg.Finished:
         """FFmpeg on the source. Its course is told as ``percents`` of the whole, from where to
         where, ``seconds`` being what it will write: as long as the source, unless told."""
-        return ffmpeg.run(
+        finished = ffmpeg.run(
             arguments,
             source=self.source,
             mime=self.mime,
@@ -77,6 +78,8 @@ class Work:
             on_progress=self._course(percents, seconds or self.seconds),
             on_output=on_output,
         )
+        self.spent.append(finished.cpu_seconds)
+        return finished
 
     def _course(
         self, percents: tuple[int, int] | None, seconds: float | None
