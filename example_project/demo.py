@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     try:
         with running_site(options.var, port=port) as site:
-            print(f"Postgres, two workers and the web server run ({_since(started)}).\n")
+            print(f"Postgres, three workers and the web server run ({_since(started)}).\n")
             succeeded = show(site, list(chosen(everything=options.all)))
             if not options.once:
                 stay(site)
