@@ -66,7 +66,7 @@ def other_formats(phone: Path, bowl: Path, brushes: Path) -> None:
 # Bells, one after the other: when each is struck, and how high it is, in seconds and hertz.
 BELLS = ((0.0, 392.00), (0.7, 523.25), (1.4, 659.25), (2.1, 783.99), (2.8, 1046.50))
 INTO_IT = (
-    "zoompan=z='1+0.9*(on/179)*(on/179)*(3-2*on/179)':x='(iw-iw/zoom)*0.47':y='(ih-ih/zoom)*0.42'"
+    "zoompan=z='1+0.9*(on/179)*(on/179)*(3-2*on/179)':x='(iw-iw/zoom)*0.2':y='(ih-ih/zoom)*0.3'"
 )
 
 
