@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import imageio_ffmpeg
 
@@ -44,10 +45,14 @@ def long_clip() -> bytes:
     return clip(12, "320x240", 30)
 
 
-def filmed(profile: str = "reel", content: bytes | None = None) -> Asset:
+def filmed(profile: str = "reel", content: bytes | None = None, *, actor: Any = None) -> Asset:
     """A film that is promoted, with its variants queued."""
     asset = arrive(
-        content or clip(), profile=profile, filename="film.mp4", content_type="video/mp4"
+        content or clip(),
+        profile=profile,
+        filename="film.mp4",
+        content_type="video/mp4",
+        actor=actor,
     )
     drain_jobs(queues=["rindle_promote", "rindle_purge"])
     assert fresh(asset).state == "transcoding", fresh(asset).reason
