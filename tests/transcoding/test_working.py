@@ -13,6 +13,7 @@ from rindle_django import ImageRecipe, requeue_variants
 from rindle_django.errors import ContentRefused, TransientFailure
 from rindle_django.media.av.make import make
 from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant
+from rindle_django.operations.explain import explain
 from rindle_django.operations.invariants import violations
 from rindle_django.operations.recipes import plan_recipes, regenerate_variants
 from rindle_django.operations.reconcile import reconcile
@@ -382,6 +383,19 @@ def test_an_attempt_that_has_ended_is_not_half_way(
     process_variant(str(asset.pk), "play")
     state = {"published": "ready", "failed": "failed", "retried": "queued"}[ends]
     assert (variant(asset).state, variant(asset).progress, seen) == (state, None, [50])
+
+
+def test_its_story_says_how_far_it_is(sky: Sky, play: str):
+    asset = filmed(play)
+    doze = Doze()
+    sky.before("download", doze)
+    worker = Somebody(partial(process_variant, str(asset.pk), "play"))
+    with doze.while_asleep():
+        Variant.objects.update(progress=41)
+        told = " ".join(explain(asset.pk).now)
+    assert "Variant play: a worker is at it and 41 % through, attempt 1 of 5" in told
+    assert worker.answer() is None
+    assert "%" not in " ".join(explain(asset.pk).now)
 
 
 def test_who_takes_it_over_begins_at_the_start(sky: Sky, play: str):
