@@ -1,19 +1,37 @@
-"""Stands in until FFmpeg is run as it should be."""
+"""Making a variant of an audio or video file: the room's front door.
+
+Nothing of the source is decoded in this process: FFmpeg and the decoder, both confined, do it.
+"""
 
 from __future__ import annotations
 
-import subprocess
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
 
-import imageio_ffmpeg
-
-from rindle_django.interruption import checkpoint
+from rindle_django.errors import ContentRefused
+from rindle_django.media.av.bounds import Bounds
 from rindle_django.media.av.facts import MediaFacts
-from rindle_django.media.rendering import Part, Rendered
-from rindle_django.profiles import Recipe
+from rindle_django.media.av.work import Work
+from rindle_django.media.rendering import Rendered
+from rindle_django.profiles.recipes import Recipe
+
+# By the kind of recipe: the module of this package, and its function.
+MAKERS: Mapping[str, tuple[str, str]] = {
+    "video": ("video", "make_video"),
+    "hls": ("hls", "make_hls"),
+    "audio": ("sound", "make_audio"),
+    "waveform": ("waveform", "make_waveform"),
+    "poster": ("poster", "make_poster"),
+    "storyboard": ("storyboard", "make_storyboard"),
+    "preview": ("preview", "make_preview"),
+}
+
+
+def _unheard(_percent: int) -> None:
+    return
 
 
 def make(
@@ -23,34 +41,57 @@ def make(
     recipe: Recipe,
     target: Path,
     *,
-    on_progress: Callable[[int], None] = lambda _: None,
+    on_progress: Callable[[int], None] = _unheard,
 ) -> Rendered:
-    made = target.with_name("made.mp4")
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-y", "-v", "error", "-i", str(source)]
-    with subprocess.Popen([*command, "-c:v", "libx264", str(made)]) as process:
-        try:
-            percent = 0
-            while process.poll() is None:
-                checkpoint()
-                percent = min(99, percent + 1)
-                on_progress(percent)
-                time.sleep(0.05)
-        finally:
-            process.kill()
-    parts: tuple[Part, ...] = ()
-    if recipe.kind == "hls":
-        parts = tuple(
-            Part(i := uuid4(), target.with_name(f"{i}{suffix}"), mime)
-            for suffix, mime in (
-                (".m3u8", "application/vnd.apple.mpegurl"),
-                (".mp4", "video/mp4"),
-            )
-        )
-        parts[0].path.write_text(parts[1].path.name)
-        made.rename(parts[1].path)
-        target.write_text(parts[0].path.name)
-    else:
-        made.rename(target)
-    return Rendered(
-        None, None, None, target.stat().st_size, recipe.content_type, 1.0, 1000, {}, parts
+    """Write what ``recipe`` makes of the file to ``target``, and further files of it, if there are,
+    beside it. ``on_progress`` hears whole percents, each once and never less than before.
+
+    Raises ContentRefused, Misconfigured, TransientFailure, or Interrupted when the work has become
+    unwanted; then there is neither a target nor a part, and no process is left.
+    """
+    _check_content(facts, recipe)
+    work = Work(
+        source=source,
+        mime=mime,
+        facts=facts,
+        target=target,
+        bounds=Bounds.for_duration(facts.duration_ms),
+        on_progress=_Course(on_progress).tell,
     )
+    kept: tuple[Path, ...] = ()
+    try:
+        work.check_room()
+        rendered = _maker(recipe)(work, recipe)
+        work.on_progress(100)
+        kept = (target, *(part.path for part in rendered.parts))
+    finally:
+        work.clean(*kept)
+    return replace(rendered, cpu_seconds=rendered.cpu_seconds or round(sum(work.spent), 3))
+
+
+def _check_content(facts: MediaFacts, recipe: Recipe) -> None:
+    if recipe.needs_audio and not facts.has_audio:
+        raise ContentRefused("audio_missing")
+    if not recipe.needs_audio and not facts.has_video:
+        raise ContentRefused("video_missing")
+
+
+def _maker(recipe: Recipe) -> Callable[[Work, Any], Rendered]:
+    module, name = MAKERS[recipe.kind]
+    maker: Callable[[Work, Any], Rendered] = getattr(
+        import_module(f"rindle_django.media.av.{module}"), name
+    )
+    return maker
+
+
+class _Course:
+    """Percents as they may be shown: whole, none twice, and none after a greater one."""
+
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self._tell, self._furthest = tell, -1
+
+    def tell(self, percent: int) -> None:
+        percent = max(0, min(100, percent))
+        if percent > self._furthest:
+            self._furthest = percent
+            self._tell(percent)
