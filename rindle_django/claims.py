@@ -140,10 +140,13 @@ class Holding:
         self._renewed = began
 
     def look(self) -> None:
-        """See whether somebody cancelled the work or took it over; write down what is new of it."""
+        """See whether somebody cancelled the work or took it over, or whether nobody wants it any
+        more; write down what is new of it."""
         for row in self._held_rows():
-            news, lease = self._news.pop(row.pk, None), _lease_of(row)
-            self._note(row, lease.update(**news) if news else lease.exists())
+            lease = _lease_of(row)
+            if news := self._news.pop(row.pk, None):
+                lease.update(**news)
+            self._note(row, lease.filter(row.wanted).exists())
 
     def due_for_renewal(self) -> bool:
         return _clock() - self._renewed >= config().LEASE * RENEWED_AFTER

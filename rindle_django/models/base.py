@@ -65,6 +65,9 @@ class Claimable(Stateful):
     after a retry's delay, or never (null) when no work is due.
     """
 
+    # What has to hold, beside the claim, for work on it to go on.
+    wanted: ClassVar[models.Q] = models.Q()
+
     fence = models.BigIntegerField(default=0, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
     attempts = models.PositiveIntegerField(default=0, editable=False)

@@ -113,6 +113,8 @@ def retry_or_fail(
             settled = permanent or isinstance(error, Interrupted)
             ledger.doom([output], settled=settled)
             spent = permanent or claims.exhausted(variant)
+            if asset.state not in VERIFIED_ASSET_STATES:
+                cancel_all(asset)  # then it is not held any more
             held = _fail(variant, code, text) if spent else _retry(variant, code, text)
             outcome = "failed" if spent else "retried"
             _close(asset, run, outcome if held else "superseded", code, text)
