@@ -19,7 +19,7 @@ help: ## this list
 
 venv: $(READY) ## everything that is needed, in .venv
 
-demo: $(READY) ## the example project in your browser (ARGS=--once: stop once a photo is ready)
+demo: $(READY) ## the example project in your browser (ARGS=--once: stop once a photo and a video are ready)
 	$(RUN)python -m example_project.demo $(ARGS)
 
 drill: $(READY) ## ten faults, each named by doctor or status and mended by the verb they name

@@ -1,4 +1,4 @@
-"""The first thing to run: the example site with real workers, and a photo's way through it.
+"""The first thing to run: the example site with real workers, and the way of a photo and a video.
 
 python -m example_project.demo [--once] [--all] [--port N]
 """
@@ -23,7 +23,7 @@ from example_project.services.postgres import PostgresFailed  # noqa: E402
 from example_project.services.site import ADMIN, Site, running_site  # noqa: E402
 
 PHOTOS = ROOT / "example_project" / "photos"
-LARGE = PHOTOS / "dandelion.jpg"
+SHOWN = (PHOTOS / "dandelion.jpg", PHOTOS / "closer.mp4")
 NOT_PHOTOS = frozenset({".py", ".md"})
 USUAL_PORT = 8000
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     try:
         with running_site(options.var, port=port) as site:
-            print(f"Postgres, two workers and the web server run ({_since(started)}).\n")
+            print(f"Postgres, three workers and the web server run ({_since(started)}).\n")
             succeeded = show(site, list(chosen(everything=options.all)))
             if not options.once:
                 stay(site)
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def show(site: Site, photos: Sequence[tuple[Path, bool]]) -> bool:
-    """Take the photos through the site as its visitor would, and tell; whether all went well."""
+    """Take the files through the site as its visitor would, and tell; whether all went well."""
     # Models can be imported only now that Django is set up.
     from example_project.visit.journey import travel
     from example_project.visit.report import report, verdict
@@ -70,9 +70,9 @@ def show(site: Site, photos: Sequence[tuple[Path, bool]]) -> bool:
 
 
 def chosen(*, everything: bool) -> Iterator[tuple[Path, bool]]:
-    """The photos to show, each with whether it is broken."""
+    """The files to show, each with whether it is broken."""
     if not everything:
-        yield LARGE, False
+        yield from ((path, False) for path in SHOWN)
         return
     for folder, broken in ((PHOTOS, False), (PHOTOS / "broken", True)):
         for path in sorted(folder.iterdir()):
@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--once", action="store_true", help="end after the report; 0 if all is well"
     )
-    parser.add_argument("--all", action="store_true", help="every sample photo, also the broken")
+    parser.add_argument("--all", action="store_true", help="every sample file, also the broken")
     parser.add_argument("--port", type=int, default=0, help="of the web server")
     parser.add_argument("--var", type=Path, default=ROOT / "var" / "example", help="for all data")
     return parser

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
         attachments_of as attachments_of,
         detach as detach,
     )
-    from rindle_django.delivery import url as url, variant_url as variant_url
+    from rindle_django.delivery import (
+        Playback as Playback,
+        streaming_url as streaming_url,
+        url as url,
+        variant_url as variant_url,
+    )
     from rindle_django.lifecycle import caused_by as caused_by
     from rindle_django.operations.doctor import diagnose as diagnose
     from rindle_django.operations.erasure import (
@@ -66,7 +71,7 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "attachments": "MediaSlot MediaSlots attach attached attachments_of detach",
-    "delivery": "url variant_url",
+    "delivery": "Playback streaming_url url variant_url",
     "lifecycle": "caused_by",
     "operations.doctor": "diagnose",
     "operations.erasure": "erase_owner erase_owners preview_erasure",
@@ -104,6 +109,7 @@ _ASYNC = {
         "requeue_variants",
         "runtime_status",
         "sign_upload",
+        "streaming_url",
         "unquarantine",
         "upload",
         "url",

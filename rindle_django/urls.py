@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from rindle_django.views import files, uploads
+from rindle_django.views import events, files, manifest, media, uploads
 
 app_name = "rindle"
 
@@ -14,6 +14,9 @@ urlpatterns = [
     path("uploads/verify/", uploads.verify, name="verify"),
     path("uploads/abort/", uploads.abort, name="abort"),
     path("assets/<uuid:asset_id>/", uploads.progress, name="progress"),
+    path("assets/<uuid:asset_id>/events/", events.events, name="events"),
+    path("events/", events.events, name="events"),
     path("put/<str:token>/", files.put, name="put"),
-    path("media/<str:token>/", files.media, name="media"),
+    path("media/<str:token>/", media.media, name="media"),
+    path("manifest/<str:token>/", manifest.manifest, name="manifest"),
 ]

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import sync_and_async_middleware
 
 
-def admin_policy(
-    respond: Callable[[HttpRequest], HttpResponse],
-) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware that sends the policy with every page of the admin."""
+@sync_and_async_middleware
+def admin_policy(respond: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Middleware that sends the policy with every page of the admin.
+
+    Of both kinds: a stream of progress would otherwise keep a thread for as long as it lives.
+    """
+
+    async def sending_async(request: HttpRequest) -> HttpResponse:
+        answer: Awaitable[HttpResponse] = respond(request)
+        return _guarded(request, await answer)
 
     def sending(request: HttpRequest) -> HttpResponse:
-        response = respond(request)
-        if request.path.startswith("/admin/"):
-            pictures = getattr(settings, "GALLERY_MEDIA_ORIGIN", "")
-            policy = f"default-src 'self'; img-src 'self' {pictures}".strip()
-            response.headers.setdefault("Content-Security-Policy", policy)
-        return response
+        return _guarded(request, respond(request))
 
-    return sending
+    return sending_async if iscoroutinefunction(respond) else sending
+
+
+def _guarded(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    if request.path.startswith("/admin/"):
+        pictures = getattr(settings, "GALLERY_MEDIA_ORIGIN", "")
+        policy = f"default-src 'self'; img-src 'self' {pictures}".strip()
+        response.headers.setdefault("Content-Security-Policy", policy)
+    return response

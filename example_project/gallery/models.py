@@ -1,4 +1,4 @@
-"""The album: whose photos these are, and nothing about how photos work."""
+"""The album: whose photos, videos and sounds these are, and nothing about how they work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 
-from example_project.gallery.media import GalleryPhoto
+from example_project.gallery.media import GalleryPhoto, GallerySound, GalleryVideo
 from rindle_django import MediaSlots
 
 
@@ -20,6 +20,15 @@ class Album(models.Model):
     objects: ClassVar[models.Manager[Album]] = models.Manager()
 
     photos = MediaSlots(GalleryPhoto, limit=200)
+    videos = MediaSlots(GalleryVideo, limit=50)
+    sounds = MediaSlots(GallerySound, limit=50)
+
+    # By the profile of what goes in.
+    SLOTS: ClassVar[dict[str, str]] = {
+        GalleryPhoto.name: "photos",
+        GalleryVideo.name: "videos",
+        GallerySound.name: "sounds",
+    }
 
     def __str__(self) -> str:
         return f"album {self.pk}"

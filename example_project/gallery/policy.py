@@ -1,4 +1,4 @@
-"""The page's Content-Security-Policy: own scripts and styles only, photos from where they live."""
+"""The page's Content-Security-Policy: own scripts and styles only, media from where it lives."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def _policy() -> str:
         "script-src": "'self'",
         "style-src": "'self'",
         "img-src": f"'self' blob: {storage}",  # blob: is the preview of a file not yet sent
+        "media-src": f"'self' blob: {storage}",
         "connect-src": f"'self' {storage}",
         "form-action": "'self'",
         "base-uri": "'none'",

@@ -13,4 +13,5 @@ urlpatterns = [
     path("photos/<uuid:asset_id>/keep/", views.keep, name="keep"),
     path("photos/<uuid:asset_id>/remove/", views.remove, name="remove"),
     path("photos/<uuid:asset_id>/original/", views.original, name="original"),
+    path("photos/<uuid:asset_id>/play/", views.play, name="play"),
 ]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import shutil
 import struct
+import subprocess
 import sys
 import zlib
 from pathlib import Path
 
+import imageio_ffmpeg
 import pillow_heif
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -61,6 +63,54 @@ def other_formats(phone: Path, bowl: Path, brushes: Path) -> None:
     Image.open(brushes).convert("CMYK").save(HERE / "brushes.jpg", quality=60)
 
 
+# Bells, one after the other: when each is struck, and how high it is, in seconds and hertz.
+BELLS = ((0.0, 392.00), (0.7, 523.25), (1.4, 659.25), (2.1, 783.99), (2.8, 1046.50))
+INTO_IT = (
+    "zoompan=z='1+0.9*(on/179)*(on/179)*(3-2*on/179)':x='(iw-iw/zoom)*0.2':y='(ih-ih/zoom)*0.3'"
+)
+
+
+def ringing() -> str:
+    """As FFmpeg's expression: each bell with an overtone, fading away."""
+    struck = (
+        f"gte(t,{at})*exp(-1.6*(t-{at}))*0.16"
+        f"*(sin(2*PI*{pitch}*(t-{at}))+0.35*sin(2*PI*{2.76 * pitch:.2f}*(t-{at}))*exp(-3*(t-{at})))"
+        for at, pitch in BELLS
+    )
+    return "+".join(struck)
+
+
+def clip(original: Path) -> None:
+    """Six seconds of coming closer, with bells."""
+    ffmpeg(
+        *("-i", original, "-f", "lavfi", "-i", f"aevalsrc='{ringing()}':s=48000:d=6"),
+        *(
+            "-vf",
+            f"scale=3840:2160,{INTO_IT}:d=180:s=1280x720:fps=30,format=yuv420p",
+            "-frames:v",
+            "180",
+        ),
+        *("-af", "afade=t=out:st=5:d=1", "-c:v", "libx264", "-preset", "slow", "-crf", "25"),
+        *("-c:a", "aac", "-b:a", "96k", "-ac", "2", "-movflags", "+faststart", HERE / "closer.mp4"),
+    )
+
+
+def bells() -> None:
+    ffmpeg(
+        *("-f", "lavfi", "-i", f"aevalsrc='{ringing()}':s=44100:d=5"),
+        *("-af", "afade=t=out:st=4:d=1", "-c:a", "libmp3lame", "-b:a", "96k", HERE / "bells.mp3"),
+    )
+
+
+def ffmpeg(*arguments: object) -> None:
+    """Without anything in the file that another run or version would write otherwise."""
+    program = imageio_ffmpeg.get_ffmpeg_exe()
+    plain = ("-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact")
+    head, tail = arguments[:-1], arguments[-1]
+    command = [program, "-y", "-v", "error", *head, "-map_metadata", "-1", *plain, tail]
+    subprocess.run([str(each) for each in command], check=True)
+
+
 def broken(original: Path) -> None:
     folder = HERE / "broken"
     small = Image.open(original).resize((800, 450))
@@ -98,6 +148,8 @@ def main(originals: Path) -> None:
         originals / "Picture_0B_by_freespace.jpg",
         originals / "Picture_1A_by_freespace.jpg",
     )
+    clip(dandelion)
+    bells()
     broken(dandelion)
 
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 ROOT = Path(__file__).resolve().parents[2]
-MANAGE = ROOT / "example_project" / "manage.py"
+MANAGE = str(ROOT / "example_project" / "manage.py")
 PATIENCE = 8.0  # seconds that a worker has to finish its job
 PR_SET_PDEATHSIG = 1
 
@@ -27,17 +27,19 @@ class ChildDied(RuntimeError):
 
 @dataclass
 class Children:
-    """Commands of ``manage.py`` that run beside us. Leaving the context ends them all."""
+    """Programs in Python that run beside us. Leaving the context ends them all."""
 
     logs: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def start(self, name: str, *command: str) -> None:
+    def start(self, name: str, *arguments: str) -> None:
+        """Start Python with these arguments."""
         self.logs.mkdir(parents=True, exist_ok=True)
         with self._log(name).open("wb") as log:
             self.running[name] = subprocess.Popen(
-                [sys.executable, MANAGE, *command],
+                [sys.executable, *arguments],
+                cwd=ROOT,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from example_project.services.children import Children
+from example_project.services.children import MANAGE, ROOT, Children
 from example_project.services.ports import free_port
 from example_project.services.postgres import running_postgres
 
-PROCESSING = ("rindle_process", "rindle_media")
+IMAGES = ("rindle_process",)
+TRANSCODING = ("rindle_media",)
 OTHERS = ("rindle_promote", "rindle_purge", "rindle_maintenance")
 ADMIN = ("admin", "admin")
 
@@ -57,10 +58,11 @@ def prepare() -> None:
 def _start(children: Children, port: int) -> str:
     cores = os.cpu_count() or 1
     # Making variants is work for the processor, the rest waits for storage: a pool for each, so
-    # that thumbnails never keep an upload from being checked.
-    children.start("worker-processing", *_worker(PROCESSING, max(1, min(cores, 8))))
+    # that a video never keeps a thumbnail waiting, and neither an upload from being checked.
+    children.start("worker-images", *_worker(IMAGES, max(1, min(cores, 8))))
+    children.start("worker-media", *_worker(TRANSCODING, max(1, min(cores // 2, 4))))
     children.start("worker-others", *_worker(OTHERS, 4))
-    children.start("web", "runserver", "--noreload", f"127.0.0.1:{port}")
+    children.start("web", *_server(port))
     address = f"http://127.0.0.1:{port}"
     _wait_for(address, children)
     return address
@@ -68,7 +70,19 @@ def _start(children: Children, port: int) -> str:
 
 def _worker(queues: Sequence[str], concurrency: int) -> tuple[str, ...]:
     count = str(concurrency)
-    return ("procrastinate", "worker", "--queues", ",".join(queues), "--concurrency", count)
+    return (
+        *(MANAGE, "procrastinate", "worker"),
+        *("--queues", ",".join(queues), "--concurrency", count),
+    )
+
+
+def _server(port: int) -> tuple[str, ...]:
+    """ASGI, for the streams of progress; pages that are open do not keep it from ending."""
+    return (
+        *("-m", "uvicorn", "example_project.config.asgi:application", "--app-dir", str(ROOT)),
+        *("--host", "127.0.0.1", "--port", str(port)),
+        *("--lifespan", "off", "--ws", "none", "--timeout-graceful-shutdown", "2"),
+    )
 
 
 def _wait_for(address: str, children: Children, patience: float = 30.0) -> None:

@@ -1,4 +1,4 @@
-"""One photo's way: begin, send, verify, keep, follow, and fetch what was made of it."""
+"""One file's way: begin, send, verify, keep, follow, and fetch what was made of it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import av
 from PIL import Image, UnidentifiedImageError
 
 from example_project.visit.visitor import Refused, Visitor
@@ -16,7 +17,7 @@ from example_project.visit.visitor import Refused, Visitor
 REFUSED = frozenset({"quarantined", "refused", "degraded"})
 FINISHED = frozenset({"ready", "degraded", "quarantined", "deleted"})
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 try:
     from pillow_heif import register_heif_opener
@@ -42,7 +43,7 @@ class Download:
 
 @dataclass
 class Journey:
-    """What became of one photo. ``refusal`` is set where the server did not take it at all."""
+    """What became of one file. ``refusal`` is set where the server did not take it at all."""
 
     photo: Path
     broken: bool
@@ -127,8 +128,8 @@ def _fetch(
         return Download(name, state, "", 0, "", "", problem=told["reason"] or "there is no URL")
     try:
         url, content = visitor.send("GET", url)
-        kind, pixels = measure(content)
-    except (Refused, UnidentifiedImageError, OSError) as error:
+        kind, pixels = measure(content, told["content_type"])
+    except (Refused, UnidentifiedImageError, OSError, av.FFmpegError) as error:
         if name == "original" and told["content_type"] == "image/heic" and not HEIC_READABLE:
             return Download(name, state, url, len(content), "heic", "")
         return Download(name, state, url, 0, "", "", problem=str(error))
@@ -136,8 +137,24 @@ def _fetch(
     return Download(name, state, url, len(content), kind, pixels, problem)
 
 
-def measure(content: bytes) -> tuple[str, str]:
+def measure(content: bytes, content_type: str) -> tuple[str, str]:
     """Format and size as the decoded bytes show them, not as anybody says."""
+    image = content_type.startswith("image/")
+    return _measure_image(content) if image else _measure_played(content)
+
+
+def _measure_played(content: bytes) -> tuple[str, str]:
+    with av.open(BytesIO(content), mode="r") as container:
+        streams = [*container.streams.video, *container.streams.audio]
+        codecs = "+".join(stream.codec_context.name for stream in streams)
+        length = f"{(container.duration or 0) / av.time_base:.1f} s"
+        sizes = [f"{each.width} × {each.height}" for each in container.streams.video]
+        for _ in container.decode(*streams):
+            pass  # each frame is there, or this raises
+    return codecs, ", ".join([*sizes, length])
+
+
+def _measure_image(content: bytes) -> tuple[str, str]:
     with Image.open(BytesIO(content)) as image:
         image.load()
         frames = getattr(image, "n_frames", 1)

@@ -36,7 +36,7 @@ def verdict(journeys: Sequence[Journey]) -> str:
         return f"FAILED: not as expected: {', '.join(wrong)}"
     good = [journey for journey in journeys if not journey.broken]
     made = sum(len(journey.downloads) - 1 for journey in good)
-    parts = [f"{_count(len(good), 'photo')} ready, {_count(made, 'variant')} made and fetched"]
+    parts = [f"{_count(len(good), 'file')} ready, {_count(made, 'variant')} made and fetched"]
     if refused := len(journeys) - len(good):
         parts.append(f"{_count(refused, 'broken file')} refused with a reason")
     return f"OK: {'; '.join(parts)}."

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
-PROFILE = "gallery-photo"
+# By the kind of file; what is neither is sent as a photo, and refused as one.
+PROFILES = {"video": "gallery-video", "audio": "gallery-sound"}
 # Not every system knows these.
-TYPES = {".avif": "image/avif", ".heic": "image/heic", ".webp": "image/webp"}
+TYPES = {".avif": "image/avif", ".heic": "image/heic", ".m4a": "audio/mp4", ".webp": "image/webp"}
 
 
 class Refused(RuntimeError):
@@ -44,13 +45,13 @@ class Visitor:
         return self.fetch("/")
 
     def begin(self, photo: Path) -> dict[str, Any]:
-        content = photo.read_bytes()
+        content, kind = photo.read_bytes(), content_type_of(photo)
         return self.post(
             "/rindle/uploads/",
             {
-                "profile": PROFILE,
+                "profile": PROFILES.get(kind.partition("/")[0], "gallery-photo"),
                 "filename": photo.name,
-                "content_type": content_type_of(photo),
+                "content_type": kind,
                 "byte_size": len(content),
                 "sha256": sha256(content).hexdigest(),
             },

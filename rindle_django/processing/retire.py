@@ -19,7 +19,7 @@ def retire(profile: type[Profile], objects: Collection[Key]) -> None:
     """Doom outputs of assets of ``profile``, to be deleted after its grace. Inside ``locked`` or
     ``locked_all``, in the transaction that stops serving them."""
     grace = grace_of(profile)
-    ledger.retire(StoredObject.objects.filter(pk__in=objects), keep_for=grace)
+    ledger.retire(objects, keep_for=grace)
     rows = StoredObject.objects.filter(pk__in=objects).order_by("asset_id")
     assets = rows.values_list("asset_id", flat=True).distinct()
     # Behind the purges that somebody waits for.

@@ -6,12 +6,13 @@ import functools
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.db import transaction
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponseServerError, JsonResponse
 from django.http.response import HttpResponseBase
 
 from rindle_django import telemetry
@@ -37,23 +38,54 @@ def answers_json(
 
     @functools.wraps(view)
     def answering(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        with (
-            _watched(view.__name__, request) as (timing, span),
-            caused_by(**_request_of(request, view)),
-        ):
-            try:
-                response: HttpResponseBase = view(request, *args, **kwargs)
-            except RindleError as error:
-                response = _refusal(error)
-                timing.failed(error)
-                span.failed(error)
-            span.say({"http.response.status_code": response.status_code})
-        response.headers.setdefault("Cache-Control", "no-store")
-        return response
+        with _answered(request, view) as answer:
+            answer.response = view(request, *args, **kwargs)
+        return answer.response
 
     outside: Callable[Concatenate[HttpRequest, P], HttpResponseBase]
     outside = transaction.non_atomic_requests(answering)
     return outside
+
+
+def answers_json_async(
+    view: Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponseBase]]:
+    """``answers_json`` for views that are coroutines."""
+
+    @functools.wraps(view)
+    async def answering(
+        request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs
+    ) -> HttpResponseBase:
+        with _answered(request, view) as answer:
+            answer.response = await view(request, *args, **kwargs)
+        return answer.response
+
+    outside: Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponseBase]]
+    outside = transaction.non_atomic_requests(answering)
+    return outside
+
+
+@dataclass
+class _Answer:
+    response: HttpResponseBase = field(default_factory=HttpResponseServerError)
+
+
+@contextmanager
+def _answered(request: HttpRequest, view: Callable[..., object]) -> Iterator[_Answer]:
+    """Inside, a view answers; what it raises of ours becomes its answer."""
+    answer = _Answer()
+    with (
+        _watched(getattr(view, "__name__", "view"), request) as (timing, span),
+        caused_by(**_request_of(request, view)),
+    ):
+        try:
+            yield answer
+        except RindleError as error:
+            answer.response = refusal(error)
+            timing.failed(error)
+            span.failed(error)
+        span.say({"http.response.status_code": answer.response.status_code})
+    answer.response.headers.setdefault("Cache-Control", "no-store")
 
 
 def _request_of(request: HttpRequest, view: Callable[..., object]) -> dict[str, str]:
@@ -79,12 +111,16 @@ def _watched(view: str, request: HttpRequest) -> Iterator[tuple[telemetry.Timing
         yield timing, span
 
 
-def _refusal(error: RindleError) -> JsonResponse:
+def refusal(error: RindleError) -> JsonResponse:
+    """The response that says what is wrong, and what can be done about it."""
     if error.kind is Kind.CONFIGURATION:
         # The text is for operators; the client learns that it is not the client's fault.
         logger.error("%s: %s", error.code, error)
-    body = {"error": {"code": error.code, "message": str(error)}}
-    return JsonResponse(body, status=error.status)
+    return JsonResponse(error_body(error), status=error.status)
+
+
+def error_body(error: RindleError) -> dict[str, Any]:
+    return {"error": {"code": error.code, "message": str(error)}}
 
 
 def body_of(request: HttpRequest) -> dict[str, Any]:

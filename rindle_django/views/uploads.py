@@ -5,20 +5,15 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET, require_POST
 
-from rindle_django.actors import actor_id
-from rindle_django.delivery import variant_url
-from rindle_django.errors import RequestRefused
-from rindle_django.models import Asset, Key, Variant
 from rindle_django.profiles import get_profile
-from rindle_django.states import VERIFIED_ASSET_STATES
 from rindle_django.storage import SignedRequest
 from rindle_django.uploads import abort_upload, initiate_upload, sign_upload, verify_upload
 from rindle_django.views.actors import actor_of, uploader_of
 from rindle_django.views.json import answers_json, body_of, text
+from rindle_django.views.progress import described, load
 
 
 @require_POST
@@ -61,8 +56,9 @@ def sign(request: HttpRequest) -> HttpResponse:
 @answers_json
 def verify(request: HttpRequest) -> HttpResponse:
     """The client says that its bytes are there. Safe to repeat."""
-    asset = verify_upload(text(body_of(request), "ticket"), actor=actor_of(request))
-    return JsonResponse({"asset": _progress(_load(asset.pk, actor_of(request)), request)})
+    actor = actor_of(request)
+    asset = verify_upload(text(body_of(request), "ticket"), actor=actor)
+    return JsonResponse({"asset": described(load(asset.pk, actor), actor)})
 
 
 @require_POST
@@ -77,7 +73,8 @@ def abort(request: HttpRequest) -> HttpResponse:
 @answers_json
 def progress(request: HttpRequest, asset_id: uuid.UUID) -> HttpResponse:
     """How an asset of one's own fares: its state, its reason if refused, its variants' URLs."""
-    return JsonResponse({"asset": _progress(_load(asset_id, actor_of(request)), request)})
+    actor = actor_of(request)
+    return JsonResponse({"asset": described(load(asset_id, actor), actor)})
 
 
 def _signed(signed: SignedRequest) -> dict[str, Any]:
@@ -86,47 +83,4 @@ def _signed(signed: SignedRequest) -> dict[str, Any]:
         "url": str(signed.url),
         "headers": signed.headers,
         "expires_in": signed.expires_in,
-    }
-
-
-def _load(asset_id: Key, actor: Any) -> Asset:
-    """Absent and foreign assets look alike (S15)."""
-    variants = Variant.objects.select_related("object").order_by("name")
-    mine = Asset.objects.select_related("original").prefetch_related(
-        Prefetch("variants", queryset=variants)
-    )
-    asset = mine.filter(pk=asset_id, actor=actor_id(actor)).first() if actor else None
-    if asset is None:
-        raise RequestRefused("asset_not_found")
-    return asset
-
-
-def _progress(asset: Asset, request: HttpRequest) -> dict[str, Any]:
-    return {
-        "id": str(asset.pk),
-        "state": asset.state,
-        "filename": asset.filename,
-        "content_type": asset.content_type,
-        "byte_size": asset.byte_size,
-        "width": asset.width,
-        "height": asset.height,
-        "pages": asset.pages,
-        "reason_code": asset.reason_code,
-        "reason": asset.reason,
-        "variants": {each.name: _variant(asset, each, request) for each in asset.variants.all()},
-    }
-
-
-def _variant(asset: Asset, variant: Variant, request: HttpRequest) -> dict[str, Any]:
-    shown = variant.servable and asset.state in VERIFIED_ASSET_STATES
-    return {
-        "state": variant.state,
-        "reason_code": variant.reason_code,
-        "reason": variant.reason,
-        "content_type": variant.content_type,
-        "byte_size": variant.byte_size,
-        "width": variant.width,
-        "height": variant.height,
-        "pages": variant.pages,
-        "url": variant_url(asset, variant.name, actor=actor_of(request)) if shown else None,
     }

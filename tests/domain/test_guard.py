@@ -122,7 +122,8 @@ def test_the_triggers_know_exactly_the_edges_of_the_tables(name: str):
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT tgname, tgenabled, tgargs FROM pg_trigger"
-            " WHERE tgrelid = %s::regclass AND NOT tgisinternal ORDER BY tgname",
+            " WHERE tgrelid = %s::regclass AND tgfoid = 'rindle_guard_state'::regproc"
+            " ORDER BY tgname",
             [TABLES[name]],
         )
         triggers = cursor.fetchall()

@@ -19,7 +19,9 @@ from rindle_django import (
 )
 from rindle_django.errors import RequestRefused, TransientFailure
 from rindle_django.operations.cleanup import abort_incomplete_uploads, cleanup_orphans
-from tests.kit import arrive, fresh, picture, ready
+from rindle_django.testing import drain_jobs
+from tests.kit import arrive, declared, fresh, picture, ready
+from tests.transcoding.clips import PLAY, REEL, clip, filmed
 
 Flow = Callable[[], object]
 
@@ -57,6 +59,20 @@ def _ask_in_vain() -> None:
         runtime_status(profile="nobody's")
 
 
+def _transcode() -> None:
+    with declared("film", variants=PLAY, content_types=("video/mp4",)):
+        filmed("film")
+        drain_jobs()
+
+
+def _transcode_in_vain() -> None:
+    """The recipe came to need sound after the variant was planned, and there is none."""
+    with declared("film", variants=PLAY, content_types=("video/mp4",)) as profile:
+        filmed("film", clip(sound=False))
+        profile.variants = {"play": REEL["sound"]}
+        drain_jobs()
+
+
 FLOWS: dict[str, Flow] = {
     "rindle.upload.start": _begin,
     "rindle.upload.stop": lambda: arrive(picture(64, 48)),
@@ -69,17 +85,12 @@ FLOWS: dict[str, Flow] = {
     "rindle.repair.exception": _repair_in_vain,
     "rindle.runtime.refusal": _ask_in_vain,
     "rindle.runtime.check.stop": lambda: diagnose(only=["temp.folder"]),
+    "rindle.media.transcode.start": _transcode,
+    "rindle.media.transcode.stop": _transcode,
+    "rindle.media.transcode.exception": _transcode_in_vain,
 }
 
-AUDIO_AND_VIDEO = frozenset(
-    {
-        "rindle.delivery.streaming.resolved",
-        "rindle.delivery.range_request",
-        "rindle.media.transcode.start",
-        "rindle.media.transcode.stop",
-        "rindle.media.transcode.exception",
-    }
-)
-"""They stand ready: nothing streams or transcodes yet."""
+STREAMING = frozenset({"rindle.delivery.streaming.resolved", "rindle.delivery.range_request"})
+"""They stand ready: nothing streams yet."""
 
-NOT_YET = AUDIO_AND_VIDEO
+NOT_YET = STREAMING

@@ -90,6 +90,7 @@ def _refused(person: User) -> None:
     client.post("/rindle/uploads/", {"profile": uuid.uuid4().hex}, content_type=kind)
     client.post("/rindle/uploads/verify/", {"ticket": uuid.uuid4().hex}, content_type=kind)
     client.get(f"/rindle/assets/{uuid.uuid4()}/")
+    client.get(f"/rindle/assets/{uuid.uuid4()}/events/")
     client.get(f"/rindle/media/{uuid.uuid4().hex}/")
 
 

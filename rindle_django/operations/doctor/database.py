@@ -15,6 +15,8 @@ from rindle_django.operations.reading import select
 APPS = ("rindle", "procrastinate")
 TOLERATED, TOO_MUCH = 5.0, 60.0
 GUARDED = ("rindle_asset", "rindle_variant", "rindle_uploadsession", "rindle_storedobject")
+GUARDS = frozenset(f"{table}_{edge}" for table in GUARDED for edge in ("birth", "edge"))
+TELLING = frozenset({"rindle_asset_told", "rindle_variant_told", "rindle_variant_born"})
 
 
 def outage() -> str | None:
@@ -91,7 +93,7 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def missing_triggers() -> list[str]:
+def missing_triggers(wanted: frozenset[str] = GUARDS) -> list[str]:
     """Dumps that are restored without triggers, and helpful colleagues, remove them unnoticed."""
     found = {
         trigger
@@ -102,7 +104,7 @@ def missing_triggers() -> list[str]:
             [list(GUARDED)],
         )
     }
-    return sorted({f"{table}_{edge}" for table in GUARDED for edge in ("birth", "edge")} - found)
+    return sorted(wanted - found)
 
 
 def guard() -> Iterator[Observation]:
@@ -110,6 +112,12 @@ def guard() -> Iterator[Observation]:
         yield error(
             f"Triggers that refuse illegal states are missing or disabled: {_few(lacking)}.",
             "Enable them, or apply migration rindle.0002_state_guard anew.",
+        )
+    if lacking := missing_triggers(TELLING):
+        yield warn(
+            f"Triggers that tell pages of progress are missing or disabled: {_few(lacking)}.",
+            "Pages hear of changes up to 15 seconds late. Enable them, or apply migration "
+            "rindle.0003_progress anew.",
         )
 
 

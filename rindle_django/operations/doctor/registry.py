@@ -48,7 +48,8 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "database.guard",
         "database",
-        "Whether the triggers that refuse illegal states are in force.",
+        "Whether the triggers that refuse illegal states, and those that tell of progress, are in "
+        "force.",
         database.guard,
     ),
     Check(

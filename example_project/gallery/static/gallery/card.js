@@ -1,5 +1,7 @@
 // A card: the one place that knows its markup. Told what happened, it shows it.
 
+import { kindOf } from "./server.js";
+
 // By the code of the refusal; the reason below it is the server's own sentence.
 const HEADINGS = {
   image_truncated: "The file is incomplete",
@@ -17,6 +19,11 @@ const HEADINGS = {
   content_type_not_allowed: "Files of this kind are not taken",
   extension_not_allowed: "Files of this kind are not taken",
   extension_mismatch: "The file is not what its name says",
+  media_unreadable: "The file cannot be played",
+  media_truncated: "The file is incomplete",
+  nothing_to_play: "There is nothing in it to play",
+  duration_exceeded: "It is too long",
+  transcode_failed: "The file cannot be played",
 };
 const WORDS = {
   waiting: "Waiting",
@@ -25,10 +32,12 @@ const WORDS = {
   checking: "Checking",
   making: "Making thumbnails",
 };
+const PREPARING = { video: "Preparing video", audio: "Preparing sound" };
 
 export class Card {
   static create(file) {
     const element = document.getElementById("card").content.firstElementChild.cloneNode(true);
+    element.dataset.kind = kindOf(file);
     const card = new Card(element);
     card.#title(file.name);
     card.phase("waiting");
@@ -56,6 +65,10 @@ export class Card {
 
   get name() {
     return this.#part("name").textContent;
+  }
+
+  get kind() {
+    return this.element.dataset.kind;
   }
 
   get shown() {
@@ -99,17 +112,27 @@ export class Card {
       case "promoting":
         this.phase("checking", asset.reason ? `Trying again. ${asset.reason}` : "");
         return false;
-      default: {
-        const made = variants.filter((variant) => variant.state === "ready").length;
-        this.phase("making", `Making thumbnails, ${made} of ${variants.length}`);
+      default:
+        this.#making(asset, variants);
         return false;
-      }
+    }
+  }
+
+  #making(asset, variants) {
+    this.#length(asset);
+    const preparing = PREPARING[this.kind];
+    if (preparing) {
+      this.phase("making", `${preparing}, ${asset.progress} %`);
+      this.bar.value = asset.progress;
+    } else {
+      const made = variants.filter((variant) => variant.state === "ready").length;
+      this.phase("making", `Making thumbnails, ${made} of ${variants.length}`);
     }
   }
 
   // A verdict on the file: trying again would not help.
   refuse(reason, code) {
-    this.#end("refused", HEADINGS[code] ?? "This photo cannot be used", reason);
+    this.#end("refused", HEADINGS[code] ?? "This file cannot be used", reason);
   }
 
   fail(refusal) {
@@ -119,8 +142,9 @@ export class Card {
 
   #finish(asset, variants) {
     const broken = variants.filter((variant) => variant.state === "failed").length;
-    const size = asset.width ? `${asset.width} × ${asset.height}` : "";
-    this.phase("ready", broken ? `${broken} of ${variants.length} sizes failed` : size);
+    const size = asset.kind === "image" ? `${asset.width} × ${asset.height}` : "";
+    this.#length(asset);
+    this.phase("ready", broken ? `${broken} of ${variants.length} could not be made` : size);
     this.open.disabled = false;
     this.#dropPreview();
   }
@@ -133,19 +157,25 @@ export class Card {
   }
 
   #preview(file) {
-    const image = document.createElement("img");
-    image.className = "card__preview";
-    image.alt = "";
-    image.addEventListener("error", () => this.#dropPreview()); // the browser cannot show it
-    image.src = URL.createObjectURL(file);
-    this.open.append(image);
+    if (this.kind === "audio") return;
+    const preview = document.createElement(this.kind === "video" ? "video" : "img");
+    preview.className = "card__preview";
+    if (this.kind === "video") Object.assign(preview, { muted: true, preload: "metadata" });
+    else preview.alt = "";
+    preview.addEventListener("error", () => this.#dropPreview()); // the browser cannot show it
+    preview.src = URL.createObjectURL(file);
+    this.open.append(preview);
   }
 
   #dropPreview() {
-    const image = this.open.querySelector(".card__preview");
-    if (!image) return;
-    URL.revokeObjectURL(image.src);
-    image.remove();
+    const preview = this.open.querySelector(".card__preview");
+    if (!preview) return;
+    URL.revokeObjectURL(preview.src);
+    preview.remove();
+  }
+
+  #length({ duration_ms: length }) {
+    if (length) this.#say("length", clock(length / 1000));
   }
 
   #thumbnail({ url, width, height }) {
@@ -172,4 +202,9 @@ export class Card {
   #part(name) {
     return this.element.querySelector(`.card__${name}`);
   }
+}
+
+export function clock(seconds) {
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }

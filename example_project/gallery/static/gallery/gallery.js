@@ -1,13 +1,13 @@
 // The page: files come in by button, drop or paste; each gets a card and is seen through.
 
+import { follow } from "../rindle/progress.js";
 import { Card } from "./card.js";
-import { put, Server, wait } from "./server.js";
+import { put, Refusal, Server } from "./server.js";
 import { Viewer } from "./viewer.js";
 
 const AT_ONCE = 3; // uploads; the others wait with their cards shown
-const FIRST_PAUSE = 250;
-const LONGEST_PAUSE = 3000;
 const REFUSED = new Set(["refused", "failed"]);
+const NOUNS = { image: "photo", video: "video", audio: "sound" };
 
 const grid = document.getElementById("photos");
 const input = document.getElementById("files");
@@ -33,13 +33,21 @@ function adopt(card, file = null) {
 }
 
 function recount() {
-  const phases = all().map((card) => card.shown);
-  const refused = phases.filter((phase) => REFUSED.has(phase)).length;
-  const photos = phases.length - refused;
-  const parts = [photos === 1 ? "1 photo" : `${photos} photos`];
-  if (refused > 0) parts.push(refused === 1 ? "1 file refused" : `${refused} files refused`);
-  document.getElementById("empty").hidden = phases.length > 0;
-  document.getElementById("count").textContent = phases.length > 0 ? parts.join(", ") : "";
+  const cards = all();
+  const good = cards.filter((card) => !REFUSED.has(card.shown));
+  const parts = Object.entries(NOUNS)
+    .map(([kind, noun]) => [good.filter((card) => card.kind === kind).length, noun])
+    .filter(([count]) => count > 0)
+    .map(([count, noun]) => counted(count, noun));
+  if (good.length === 0) parts.push("0 photos");
+  const refused = cards.length - good.length;
+  if (refused > 0) parts.push(`${counted(refused, "file")} refused`);
+  document.getElementById("empty").hidden = cards.length > 0;
+  document.getElementById("count").textContent = cards.length > 0 ? parts.join(", ") : "";
+}
+
+function counted(count, noun) {
+  return count === 1 ? `1 ${noun}` : `${count} ${noun}s`;
 }
 
 function announce(text) {
@@ -113,14 +121,8 @@ async function keep(job) {
 // Not awaited by the queue: the next upload need not wait for this one's thumbnails.
 async function settle(job, asset) {
   const { card } = job;
-  const signal = job.stop.signal;
-  let pause = FIRST_PAUSE;
   try {
-    while (!(asset && card.follow(asset))) {
-      await wait(pause, signal);
-      pause = Math.min(pause * 1.3, LONGEST_PAUSE);
-      asset = await ask(card, signal);
-    }
+    if (!asset || !card.follow(asset)) await seeThrough(card, job.stop.signal);
     recount();
     announce(card.shown === "ready" ? `${card.name} is ready` : `${card.name} was refused`);
   } catch (error) {
@@ -128,13 +130,14 @@ async function settle(job, asset) {
   }
 }
 
-async function ask(card, signal) {
-  try {
-    return await server.progress(card.asset, signal);
-  } catch (error) {
-    if (error.passing) return null; // the network or the server: ask again later
-    throw error;
-  }
+function seeThrough(card, signal) {
+  return follow(server.progressOf(card.asset), {
+    signal,
+    onProgress: (asset) => card.follow(asset),
+    onRefused: (_, { code, message }) => {
+      throw new Refusal(message, { code });
+    },
+  });
 }
 
 function failed({ card, ticket, verified, stop }, error) {

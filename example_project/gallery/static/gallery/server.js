@@ -7,6 +7,9 @@ const HASHED_UP_TO = 64 * 1024 * 1024;
 const TYPES = {
   avif: "image/avif", gif: "image/gif", heic: "image/heic", heif: "image/heic",
   jpeg: "image/jpeg", jpg: "image/jpeg", png: "image/png", webp: "image/webp",
+  m4v: "video/mp4", mov: "video/quicktime", mp4: "video/mp4", webm: "video/webm",
+  flac: "audio/flac", m4a: "audio/mp4", mp3: "audio/mpeg", oga: "audio/ogg", ogg: "audio/ogg",
+  opus: "audio/ogg", wav: "audio/wav",
 };
 // The browser sets these itself and complains about scripts that do.
 const SET_BY_BROWSER = new Set(["content-length", "host"]);
@@ -30,7 +33,7 @@ export class Server {
 
   async begin(file, signal) {
     const body = {
-      profile: this.addresses.profile,
+      profile: this.addresses[kindOf(file)],
       filename: file.name,
       content_type: contentType(file),
       byte_size: file.size,
@@ -69,6 +72,14 @@ export class Server {
 
   async progress(id, signal) {
     return (await this.#ask(about(this.addresses.progress, id), { signal })).asset;
+  }
+
+  progressOf(id) {
+    return about(this.addresses.progress, id);
+  }
+
+  playback(id) {
+    return this.#ask(about(this.addresses.play, id), {});
   }
 
   originalOf(id) {
@@ -134,6 +145,12 @@ export function wait(milliseconds, signal) {
 
 function about(address, id) {
   return address.replace(PLACEHOLDER, id);
+}
+
+// Which of the profiles takes it; what is neither is refused as a photo would be.
+export function kindOf(file) {
+  const [kind] = contentType(file).split("/");
+  return kind === "video" || kind === "audio" ? kind : "image";
 }
 
 function contentType(file) {

@@ -1,4 +1,7 @@
-// The dialog that shows one photo large. URLs are asked for when it opens: signed ones run out.
+// The dialog that shows one photo large, or plays. URLs are asked for when it opens: signed ones run
+// out.
+
+import { clock } from "./card.js";
 
 const SHOWN_FIRST = ["large", "medium", "small", "thumb"];
 const SHOWN_FIRST_MOVING = ["medium", "large", "small", "thumb"]; // AVIF output stands still
@@ -13,6 +16,7 @@ export class Viewer {
     this.#on("previous", "click", () => this.#step(-1));
     this.#on("next", "click", () => this.#step(1));
     this.dialog.addEventListener("keydown", (event) => {
+      if (event.target instanceof HTMLMediaElement) return; // there they go back and forth in it
       if (event.key === "ArrowLeft") this.#step(-1);
       if (event.key === "ArrowRight") this.#step(1);
     });
@@ -28,20 +32,46 @@ export class Viewer {
     if (!this.dialog.open) this.dialog.showModal();
     try {
       const asset = await this.server.progress(card.asset);
-      if (this.card === card) this.#fill(asset);
+      if (this.card !== card) return;
+      this.#tell(asset);
+      if (asset.kind === "image") this.#fill(asset);
+      else await this.#play(card, asset);
     } catch (refusal) {
       if (this.card === card) this.#problem(refusal.message);
     }
+  }
+
+  #tell(asset) {
+    const size = asset.width ? `${asset.width} × ${asset.height}` : "";
+    const length = asset.duration_ms ? clock(asset.duration_ms / 1000) : "";
+    const facts = [size, length, format(asset).toUpperCase(), bytes(asset.byte_size)];
+    this.#part("facts").textContent = facts.filter(Boolean).join(" · ");
+    this.#part("sizes").replaceChildren(...Object.entries(asset.variants).map(sizeOf));
+  }
+
+  async #play(card, asset) {
+    const picture = asset.variants.thumb?.url;
+    const player = this.#part(asset.kind);
+    if (asset.kind === "video") {
+      const { width, height } = asset.variants.medium ?? asset;
+      Object.assign(player, { width: width ?? asset.width, height: height ?? asset.height });
+      if (picture) player.poster = picture;
+    } else if (picture) {
+      this.#part("image").src = picture;
+    }
+    player.setAttribute("aria-label", asset.filename);
+    player.hidden = false;
+    const playback = await this.server.playback(card.asset);
+    if (this.card !== card) return;
+    player.onerror = () => player.src && this.#problem("This could not be played.");
+    player.src = playback.url;
+    player.focus();
   }
 
   #fill(asset) {
     const image = this.#part("image");
     const order = asset.content_type === "image/gif" ? SHOWN_FIRST_MOVING : SHOWN_FIRST;
     const best = order.map((name) => asset.variants[name]).find((each) => each?.url);
-    this.#part("facts").textContent =
-      `${asset.width} × ${asset.height} · ${asset.content_type.replace("image/", "").toUpperCase()}`
-      + ` · ${bytes(asset.byte_size)}`;
-    this.#part("sizes").replaceChildren(...Object.entries(asset.variants).map(sizeOf));
     if (!best) return this.#problem("No size of this photo could be made.");
     image.width = best.width;
     image.height = best.height;
@@ -52,7 +82,7 @@ export class Viewer {
   #clear(card) {
     const image = this.#part("image");
     const others = this.neighbours();
-    image.removeAttribute("src");
+    this.#stop();
     image.onerror = () => image.src && this.#problem("This photo could not be loaded.");
     this.#part("problem").hidden = true;
     this.#part("name").textContent = card.name;
@@ -78,7 +108,19 @@ export class Viewer {
   #closed() {
     this.card?.open.focus();
     this.card = null;
-    this.#part("image").removeAttribute("src");
+    this.#stop();
+  }
+
+  #stop() {
+    const image = this.#part("image");
+    for (const attribute of ["src", "width", "height"]) image.removeAttribute(attribute);
+    image.alt = "";
+    for (const name of ["video", "audio"]) {
+      const player = this.#part(name);
+      player.hidden = true;
+      for (const attribute of ["src", "poster", "width", "height"]) player.removeAttribute(attribute);
+      player.load(); // lets go of what it was reading
+    }
   }
 
   #on(part, event, listener) {
@@ -92,12 +134,17 @@ export class Viewer {
 
 function sizeOf([name, variant]) {
   const item = document.createElement("li");
-  const format = variant.content_type.replace("image/", "");
+  const size = variant.width ? `${variant.width} × ${variant.height} ` : "";
   item.dataset.state = variant.state;
   item.textContent = variant.state === "ready"
-    ? `${name}  ${variant.width} × ${variant.height} ${format}, ${bytes(variant.byte_size)}`
+    ? `${name}  ${size}${format(variant)}, ${bytes(variant.byte_size)}`
     : `${name}: ${variant.reason || variant.state}`;
   return item;
+}
+
+function format({ content_type: type }) {
+  const [, name] = type.split("/");
+  return type === "audio/mp4" ? "m4a" : name;
 }
 
 function bytes(count) {

@@ -30,25 +30,21 @@ MUTANTS = (
     Mutant(
         "publication-before-the-bytes",
         "M5: what is ready may not be there",
-        "rindle_django/processing/process.py",
-        "    adapter_for(attempt.output.storage).put_file(\n"
-        "        attempt.output.key,\n"
-        "        attempt.target,\n"
-        "        content_type=rendered.content_type,\n"
-        "        cache_control=profile_of_row(asset.profile).delivery.cache_control,\n"
-        "    )\n"
+        "rindle_django/processing/storing.py",
+        "    written = [_store(asset, each) for each in (*parts, main)]\n"
         "    return persistently(\n"
-        "        lambda: publish(attempt.variant, attempt.output, attempt.run, rendered, sha256)\n"
+        "        lambda: publish(attempt.variant, attempt.output, attempt.run, rendered, written)\n"
         "    )\n",
+        "    files = [*parts, main]\n"
+        "    written = [\n"
+        "        Written(each.stored, each.path.stat().st_size, each.content_type, '')\n"
+        "        for each in files\n"
+        "    ]\n"
         "    published = persistently(\n"
-        "        lambda: publish(attempt.variant, attempt.output, attempt.run, rendered, sha256)\n"
+        "        lambda: publish(attempt.variant, attempt.output, attempt.run, rendered, written)\n"
         "    )\n"
-        "    adapter_for(attempt.output.storage).put_file(\n"
-        "        attempt.output.key,\n"
-        "        attempt.target,\n"
-        "        content_type=rendered.content_type,\n"
-        "        cache_control=profile_of_row(asset.profile).delivery.cache_control,\n"
-        "    )\n"
+        "    for each in files:\n"
+        "        _store(asset, each)\n"
         "    return published\n",
         tests(
             "jobs/test_tries",
@@ -59,7 +55,7 @@ MUTANTS = (
         "former-output-left-behind",
         "W1.8: what is not served any more stays in storage",
         "rindle_django/processing/retire.py",
-        "    ledger.retire(StoredObject.objects.filter(pk__in=objects), keep_for=grace)\n",
+        "    ledger.retire(objects, keep_for=grace)\n",
         "",
         tests(
             "processing/test_two_workers",
@@ -84,7 +80,7 @@ MUTANTS = (
     Mutant(
         "size-instead-of-hash",
         "M8, S13: other bytes of the same length are taken for the original",
-        "rindle_django/processing/process.py",
+        "rindle_django/processing/storing.py",
         "    if digest.hexdigest() != asset.sha256:\n",
         "    if path.stat().st_size != asset.byte_size:\n",
         tests(
