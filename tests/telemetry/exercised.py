@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from django.core.files.storage import storages
+from django.test import Client
 
 from rindle_django import (
     diagnose,
@@ -15,10 +16,13 @@ from rindle_django import (
     initiate_upload,
     reprobe,
     runtime_status,
+    streaming_url,
+    url,
     variant_url,
 )
 from rindle_django.errors import RequestRefused, TransientFailure
 from rindle_django.operations.cleanup import abort_incomplete_uploads, cleanup_orphans
+from tests.delivery.films import cinema, film
 from tests.kit import arrive, fresh, picture, ready
 
 Flow = Callable[[], object]
@@ -35,6 +39,17 @@ def _clean_up() -> None:
 
 def _deliver() -> None:
     variant_url(fresh(ready(picture(64, 48))), "thumb")
+
+
+def _play() -> None:
+    with cinema():
+        streaming_url(film())
+
+
+def _seek() -> None:
+    with cinema():
+        response = Client().get(url(film(content=b"a film")), headers={"Range": "bytes=2-"})
+        assert b"".join(response) == b"film"
 
 
 def _repair() -> None:
@@ -63,6 +78,8 @@ FLOWS: dict[str, Flow] = {
     "rindle.asset.state_change": lambda: discard(arrive(picture(64, 48)).pk),
     "rindle.variant.state_change": lambda: ready(picture(64, 48)),
     "rindle.delivery.signed": _deliver,
+    "rindle.delivery.streaming.resolved": _play,
+    "rindle.delivery.range_request": _seek,
     "rindle.cleanup.run": _clean_up,
     "rindle.repair.start": _repair,
     "rindle.repair.stop": _repair,
@@ -73,13 +90,11 @@ FLOWS: dict[str, Flow] = {
 
 AUDIO_AND_VIDEO = frozenset(
     {
-        "rindle.delivery.streaming.resolved",
-        "rindle.delivery.range_request",
         "rindle.media.transcode.start",
         "rindle.media.transcode.stop",
         "rindle.media.transcode.exception",
     }
 )
-"""They stand ready: nothing streams or transcodes yet."""
+"""They stand ready: nothing transcodes yet."""
 
 NOT_YET = AUDIO_AND_VIDEO
