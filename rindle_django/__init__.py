@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         attached as attached,
         attachments_of as attachments_of,
         detach as detach,
+        for_page as for_page,
     )
     from rindle_django.delivery import url as url, variant_url as variant_url
     from rindle_django.lifecycle import caused_by as caused_by
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
     from rindle_django.views.actors import actor_of as actor_of
 
 _ROOMS = {
-    "attachments": "MediaSlot MediaSlots attach attached attachments_of detach",
+    "attachments": "MediaSlot MediaSlots attach attached attachments_of detach for_page",
     "delivery": "url variant_url",
     "lifecycle": "caused_by",
     "operations.doctor": "diagnose",
