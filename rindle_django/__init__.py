@@ -21,7 +21,12 @@ if TYPE_CHECKING:
         detach as detach,
         for_page as for_page,
     )
-    from rindle_django.delivery import url as url, variant_url as variant_url
+    from rindle_django.delivery import (
+        Playback as Playback,
+        streaming_url as streaming_url,
+        url as url,
+        variant_url as variant_url,
+    )
     from rindle_django.lifecycle import caused_by as caused_by
     from rindle_django.operations.doctor import diagnose as diagnose
     from rindle_django.operations.erasure import (
@@ -66,8 +71,13 @@ if TYPE_CHECKING:
     from rindle_django.views.actors import actor_of as actor_of
 
 _ROOMS = {
+<<<<<<< HEAD
     "attachments": "MediaSlot MediaSlots attach attached attachments_of detach for_page",
     "delivery": "url variant_url",
+=======
+    "attachments": "MediaSlot MediaSlots attach attached attachments_of detach",
+    "delivery": "Playback streaming_url url variant_url",
+>>>>>>> deliver
     "lifecycle": "caused_by",
     "operations.doctor": "diagnose",
     "operations.erasure": "erase_owner erase_owners preview_erasure",
@@ -105,6 +115,7 @@ _ASYNC = {
         "requeue_variants",
         "runtime_status",
         "sign_upload",
+        "streaming_url",
         "unquarantine",
         "upload",
         "url",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
@@ -81,6 +81,15 @@ class Config:
         None,
         "How long the former output of a variant is kept once a newer one is served, for URLs that "
         "were issued before; None: as long as such a URL may live, a day for public profiles.",
+    )
+    SENDFILE: Literal["x-accel-redirect", "x-sendfile"] | None = _declare(
+        None,
+        "Header by which the web server is told to send a private file of a file system itself: "
+        "'x-accel-redirect' (nginx) or 'x-sendfile' (Apache, lighttpd); None: Django sends it.",
+    )
+    SENDFILE_PREFIX: str = _declare(
+        "/rindle-internal/",
+        "Path of nginx's internal location; below it are one for each alias in STORAGES.",
     )
     TEMP_DIR: str | None = _declare(None, "Folder for working copies; None: the system's.")
     MAX_PIXELS: int = _declare(50_000_000, "Pixels of one image, unless a profile says otherwise.")

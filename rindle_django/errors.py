@@ -86,6 +86,7 @@ CODES: dict[str, Code] = {
     "slot_full": _request("Slot {slot!r} holds at most {limit}.", 409),
     "owner_unsaved": _request("Save the owner before you attach media to it."),
     "not_deliverable": _request("An asset that is {state} is not delivered.", 409),
+    "not_playable": _request("There is nothing to play in a file of kind {kind!r}.", 409),
     "variant_not_requeueable": _request("A variant that is {state} cannot be requeued.", 409),
     "variant_not_cancellable": _request("A variant that is {state} cannot be cancelled.", 409),
     "asset_not_discardable": _request(

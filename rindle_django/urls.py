@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from rindle_django.views import files, uploads
+from rindle_django.views import files, manifest, media, uploads
 
 app_name = "rindle"
 
@@ -15,5 +15,6 @@ urlpatterns = [
     path("uploads/abort/", uploads.abort, name="abort"),
     path("assets/<uuid:asset_id>/", uploads.progress, name="progress"),
     path("put/<str:token>/", files.put, name="put"),
-    path("media/<str:token>/", files.media, name="media"),
+    path("media/<str:token>/", media.media, name="media"),
+    path("manifest/<str:token>/", manifest.manifest, name="manifest"),
 ]

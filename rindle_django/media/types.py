@@ -58,8 +58,10 @@ _TABLE = (
     MediaType("video/ogg", "video", (".ogv", ".ogg"), inline=True),
     MediaType("audio/mpeg", "audio", (".mp3",), ("audio/mp3", "audio/x-mp3"), inline=True),
     # Recorders name audio by its container as often as by its content (X12).
-    MediaType("audio/mp4", "audio", (".m4a", ".m4b", ".mp4"), ("audio/x-m4a", "audio/m4a")),
-    MediaType("audio/webm", "audio", (".weba", ".webm")),
+    MediaType(
+        "audio/mp4", "audio", (".m4a", ".m4b", ".mp4"), ("audio/x-m4a", "audio/m4a"), inline=True
+    ),
+    MediaType("audio/webm", "audio", (".weba", ".webm"), inline=True),
     MediaType(
         "audio/ogg",
         "audio",
@@ -74,7 +76,7 @@ _TABLE = (
         ("audio/x-wav", "audio/wave", "audio/vnd.wave"),
         inline=True,
     ),
-    MediaType("audio/flac", "audio", (".flac",), ("audio/x-flac",)),
+    MediaType("audio/flac", "audio", (".flac",), ("audio/x-flac",), inline=True),
     MediaType("application/pdf", "document", (".pdf",), ("application/x-pdf",)),
     MediaType("application/zip", "document", (".zip",), ("application/x-zip-compressed",)),
     MediaType("text/html", "document", (".html", ".htm", ".xhtml"), ("application/xhtml+xml",)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -14,6 +15,10 @@ from rindle_django.profiles.recipes import Recipe
 KB = 1024
 MB = 1024 * KB
 GB = 1024 * MB
+
+# Seconds that a signed URL lives at most on account of what it plays: S3 allows no more than seven
+# days, windows included.
+LONGEST_PLAY = 6 * 86_400
 
 
 class Authorizer(Protocol):
@@ -46,6 +51,15 @@ class Delivery:
     @property
     def effective_ttl(self) -> int:
         return self.ttl if self.ttl is not None else config().SIGNED_URL_TTL
+
+    def life(self, ttl: int | None = None, *, duration_ms: int | None = None) -> int:
+        """Least remaining life in seconds of a URL that is issued now.
+
+        ``ttl`` can shorten it. What plays has its own length on top: a player asks for the last
+        part of a film by the URL that it began with.
+        """
+        least = min(ttl or self.effective_ttl, self.effective_ttl)
+        return max(least, min(least + ceil((duration_ms or 0) / 1000), LONGEST_PLAY))
 
     @property
     def cache_control(self) -> str:

@@ -22,6 +22,7 @@ from django.core.files.storage import Storage
 from django.db import connections
 
 from rindle_django import telemetry
+from rindle_django.actors import NOBODY
 from rindle_django.errors import Misconfigured
 from rindle_django.storage import deadlines
 from rindle_django.storage.listing import Listed
@@ -334,10 +335,20 @@ class Adapter(ABC):
         """A request with which a client may store exactly the declared object, once."""
 
     @abstractmethod
-    def sign_get(self, key: str, *, content_type: str, disposition: str | None, ttl: int) -> str:
+    def sign_get(
+        self,
+        key: str,
+        *,
+        content_type: str,
+        disposition: str | None,
+        ttl: int,
+        subject: str = NOBODY,
+    ) -> str:
         """A URL that serves the object for at least ``ttl`` more seconds, with these headers.
 
         The same arguments give the same URL within a window of time, so that caches can work.
+        ``subject`` names the one whom it is given; storages that serve it themselves have no use
+        for it.
         """
 
     @abstractmethod

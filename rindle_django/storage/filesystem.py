@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from django.core.files.storage import FileSystemStorage, Storage
-from django.urls import NoReverseMatch, reverse
 
+from rindle_django.actors import NOBODY
 from rindle_django.errors import ContentRefused, Misconfigured, RindleError
 from rindle_django.storage import deadlines, tokens
 from rindle_django.storage.base import (
@@ -171,10 +171,16 @@ class FileSystemAdapter(Adapter):
             expires_in=expires_in,
         )
         headers = {"Content-Type": content_type}
-        return SignedRequest("PUT", _view_url("put", token), headers, expires_in)
+        return SignedRequest("PUT", tokens.view_url("put", token), headers, expires_in)
 
     def sign_get(
-        self, key: str, *, content_type: str, disposition: str | None, ttl: int
+        self,
+        key: str,
+        *,
+        content_type: str,
+        disposition: str | None,
+        ttl: int,
+        subject: str = NOBODY,
     ) -> SignedURL:
         token = tokens.get_token(
             self.alias,
@@ -182,8 +188,9 @@ class FileSystemAdapter(Adapter):
             content_type=content_type,
             disposition=disposition,
             ttl=ttl,
+            subject=subject,
         )
-        return _view_url("media", token)
+        return tokens.view_url("media", token)
 
     def public_url(self, key: str) -> str:
         if not self.capabilities.public_url:
@@ -193,10 +200,3 @@ class FileSystemAdapter(Adapter):
                 operation="give public URLs without MEDIA_URL or a base_url",
             )
         return self.storage.url(checked_key(key))
-
-
-def _view_url(view: str, token: str) -> SignedURL:
-    try:
-        return SignedURL(reverse(f"rindle:{view}", kwargs={"token": token}))
-    except NoReverseMatch as error:
-        raise Misconfigured("urls_not_mounted", view=view) from error

@@ -1,4 +1,5 @@
-"""Tokens in the URLs of our own views, for storages that cannot sign URLs of their own.
+"""Tokens in the URLs of our own views: for storages that cannot sign URLs of their own, and for
+texts whose links have to be signed when they are read.
 
 A token carries everything its request may do. It is signed with SECRET_KEY (and read with
 SECRET_KEY_FALLBACKS), with a salt for each purpose, so that neither kind passes for the other.
@@ -11,8 +12,11 @@ from dataclasses import astuple, dataclass
 from typing import Any, TypeVar
 
 from django.core.signing import BadSignature, Signer
+from django.urls import NoReverseMatch, reverse
 
-from rindle_django.errors import RequestRefused
+from rindle_django.actors import NOBODY
+from rindle_django.errors import Misconfigured, RequestRefused
+from rindle_django.storage.base import SignedURL
 from rindle_django.storage.window import window_for
 
 
@@ -30,18 +34,39 @@ class PutGrant:
 
 @dataclass(frozen=True)
 class GetGrant:
-    """Leave to read one object, with these headers. ``expires`` is in Unix seconds."""
+    """Leave to read one object, with these headers. ``expires`` is in Unix seconds; ``subject``
+    names the one whom it was given."""
 
     alias: str
     key: str
     content_type: str
     disposition: str | None
     expires: int
+    subject: str = NOBODY
 
 
-Grant = TypeVar("Grant", PutGrant, GetGrant)
+@dataclass(frozen=True)
+class ManifestGrant:
+    """Leave to read a text that names the other files of an output, and these with it.
 
-SALTS: dict[type[Any], str] = {PutGrant: "rindle.storage.put", GetGrant: "rindle.storage.get"}
+    Each of them can be read for ``life`` seconds from when the text was asked for. ``expires`` is
+    in Unix seconds.
+    """
+
+    alias: str
+    key: str
+    life: int
+    expires: int
+    subject: str = NOBODY
+
+
+Grant = TypeVar("Grant", PutGrant, GetGrant, ManifestGrant)
+
+SALTS: dict[type[Any], str] = {
+    PutGrant: "rindle.storage.put",
+    GetGrant: "rindle.storage.get",
+    ManifestGrant: "rindle.delivery.manifest",
+}
 
 
 def put_token(
@@ -51,10 +76,35 @@ def put_token(
     return _write(PutGrant(alias, key, length, content_type, sha256, expires))
 
 
-def get_token(alias: str, key: str, *, content_type: str, disposition: str | None, ttl: int) -> str:
-    """The same token for everybody who asks within a window; ``ttl`` seconds or more to live."""
+def get_token(
+    alias: str,
+    key: str,
+    *,
+    content_type: str,
+    disposition: str | None,
+    ttl: int,
+    subject: str = NOBODY,
+) -> str:
+    """The same token for a subject that asks again within a window; ``ttl`` seconds or more to
+    live."""
     expires = window_for(ttl).end + ttl
-    return _write(GetGrant(alias, key, content_type, disposition, expires))
+    return _write(GetGrant(alias, key, content_type, disposition, expires, subject))
+
+
+def manifest_token(
+    alias: str, key: str, *, life: int, subject: str = NOBODY, expires: int | None = None
+) -> str:
+    """As ``get_token``; ``expires`` is given where the token comes out of another's text."""
+    expires = window_for(life).end + life if expires is None else expires
+    return _write(ManifestGrant(alias, key, life, expires, subject))
+
+
+def view_url(view: str, token: str) -> SignedURL:
+    """The address of our own ``view``. Raises Misconfigured("urls_not_mounted")."""
+    try:
+        return SignedURL(reverse(f"rindle:{view}", kwargs={"token": token}))
+    except NoReverseMatch as error:
+        raise Misconfigured("urls_not_mounted", view=view) from error
 
 
 def read_put(token: str) -> PutGrant:
@@ -67,7 +117,12 @@ def read_get(token: str) -> GetGrant:
     return _read(token, GetGrant)
 
 
-def _write(grant: PutGrant | GetGrant) -> str:
+def read_manifest(token: str) -> ManifestGrant:
+    """What ``token`` allows; raises RequestRefused "url_invalid" or "url_expired"."""
+    return _read(token, ManifestGrant)
+
+
+def _write(grant: PutGrant | GetGrant | ManifestGrant) -> str:
     return Signer(salt=SALTS[type(grant)]).sign_object(astuple(grant))
 
 

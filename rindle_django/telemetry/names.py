@@ -70,6 +70,7 @@ SPANS: dict[str, SpanName] = {
         _request("progress", "request for the state of an asset"),
         _request("put", "request that sends the bytes to a file system"),
         _request("media", "request for a file, until its first byte is sent"),
+        _request("manifest", "request for the text of a stream or storyboard, its links signed"),
         _span("initiate", "`initiate_upload`", "profile asset_id"),
         _span("sign", "`sign_upload`", "profile asset_id"),
         _span("upload", "`upload`, the bytes included"),

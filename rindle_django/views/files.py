@@ -1,47 +1,23 @@
-"""What a file system needs a server for: taking a signed PUT, and serving a signed GET.
-
-For development and small sites. Storages that sign URLs of their own never come here.
-"""
+"""Taking a signed PUT, for storages that cannot: the bytes of a client, into a file system."""
 
 from __future__ import annotations
 
-import hashlib
-import time
 from collections.abc import Iterator
-from typing import BinaryIO
 
-from django.db.models import Q
-from django.http import (
-    FileResponse,
-    HttpRequest,
-    HttpResponse,
-    HttpResponseNotModified,
-)
-from django.http.response import HttpResponseBase
-from django.utils.cache import patch_cache_control
-from django.utils.http import parse_etags
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
-from rindle_django import ledger
 from rindle_django.errors import RequestRefused
-from rindle_django.models import StoredObject, UploadSession
+from rindle_django.models import UploadSession
 from rindle_django.profiles import profile_of_row
 from rindle_django.purge import take_back
-from rindle_django.states import OPEN_SESSION_STATES, VERIFIED_ASSET_STATES
+from rindle_django.states import OPEN_SESSION_STATES
 from rindle_django.storage import adapter_for
-from rindle_django.storage.filesystem import FileSystemAdapter
-from rindle_django.storage.tokens import GetGrant, PutGrant, read_get, read_put
+from rindle_django.storage.tokens import PutGrant, read_put
 from rindle_django.views.json import answers_json
 
 CHUNK = 1 << 20
-# A response of user bytes may be looked at, and do nothing else (S20).
-SAFETY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-    "Cross-Origin-Resource-Policy": "same-site",
-    "Referrer-Policy": "no-referrer",
-}
 
 
 @csrf_exempt  # the token in the URL is the proof, and no cookie is read
@@ -94,51 +70,3 @@ def _open_session(grant: PutGrant) -> UploadSession:
 def _chunks(request: HttpRequest) -> Iterator[bytes]:
     while chunk := request.read(CHUNK):
         yield chunk
-
-
-@require_safe
-@answers_json
-def media(request: HttpRequest, token: str) -> HttpResponseBase:
-    """Serve what the token was signed for."""
-    grant = read_get(token)
-    stream = _open(grant)
-    etag = f'"{hashlib.sha256(grant.key.encode()).hexdigest()[:32]}"'
-    if _is_known(request, etag):
-        stream.close()
-        response: HttpResponseBase = HttpResponseNotModified()
-    else:
-        response = FileResponse(stream, content_type=grant.content_type)
-        response.headers["Content-Disposition"] = grant.disposition or "inline"
-    response.headers["ETag"] = etag  # keys are never reused, so a key is its content
-    for name, value in SAFETY_HEADERS.items():
-        response.headers[name] = value
-    # As long as the link lives, in this browser only.
-    patch_cache_control(response, private=True, max_age=_remaining_life(grant))
-    return response
-
-
-def _is_known(request: HttpRequest, etag: str) -> bool:
-    """Whether the browser says that it has this already: one of a list, weak, or anything."""
-    known = parse_etags(request.headers.get("If-None-Match", ""))
-    return "*" in known or etag in [each.removeprefix("W/") for each in known]
-
-
-def _open(grant: GetGrant) -> BinaryIO:
-    adapter = adapter_for(grant.alias)
-    if not isinstance(adapter, FileSystemAdapter):
-        raise RequestRefused("url_invalid")
-    # A link outlives a deletion or a quarantine; what was taken back must not be shown any more,
-    # and what is not verified never (X8).
-    if not StoredObject.objects.filter(
-        Q(state="present") | ledger.retired(),
-        storage=grant.alias,
-        key=grant.key,
-        asset__state__in=VERIFIED_ASSET_STATES,
-    ).exists():
-        raise RequestRefused("media_not_found")
-    return adapter.open(grant.key)
-
-
-def _remaining_life(grant: GetGrant) -> int:
-    """Seconds that the link has still to live."""
-    return max(0, int(grant.expires - time.time()))

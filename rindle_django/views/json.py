@@ -44,7 +44,7 @@ def answers_json(
             try:
                 response: HttpResponseBase = view(request, *args, **kwargs)
             except RindleError as error:
-                response = _refusal(error)
+                response = refusal(error)
                 timing.failed(error)
                 span.failed(error)
             span.say({"http.response.status_code": response.status_code})
@@ -79,7 +79,8 @@ def _watched(view: str, request: HttpRequest) -> Iterator[tuple[telemetry.Timing
         yield timing, span
 
 
-def _refusal(error: RindleError) -> JsonResponse:
+def refusal(error: RindleError) -> JsonResponse:
+    """The response that says what is wrong, and what can be done about it."""
     if error.kind is Kind.CONFIGURATION:
         # The text is for operators; the client learns that it is not the client's fault.
         logger.error("%s: %s", error.code, error)

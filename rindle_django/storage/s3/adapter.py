@@ -18,6 +18,7 @@ from botocore.response import StreamingBody
 from django.core.files.storage import Storage
 from urllib3 import HTTPResponse
 
+from rindle_django.actors import NOBODY
 from rindle_django.conf import config
 from rindle_django.errors import ContentRefused, Misconfigured, RequestRefused
 from rindle_django.storage import deadlines
@@ -272,7 +273,13 @@ class S3Adapter(Adapter):
         return SignedRequest("PUT", url, headers, expires_in)
 
     def sign_get(
-        self, key: str, *, content_type: str, disposition: str | None, ttl: int
+        self,
+        key: str,
+        *,
+        content_type: str,
+        disposition: str | None,
+        ttl: int,
+        subject: str = NOBODY,  # noqa: ARG002
     ) -> SignedURL:
         """Signed as of the start of the window, so that it is the same URL throughout.
 
