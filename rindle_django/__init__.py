@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         attached as attached,
         attachments_of as attachments_of,
         detach as detach,
+        for_page as for_page,
     )
     from rindle_django.delivery import (
         Playback as Playback,
@@ -70,8 +71,13 @@ if TYPE_CHECKING:
     from rindle_django.views.actors import actor_of as actor_of
 
 _ROOMS = {
+<<<<<<< HEAD
+    "attachments": "MediaSlot MediaSlots attach attached attachments_of detach for_page",
+    "delivery": "url variant_url",
+=======
     "attachments": "MediaSlot MediaSlots attach attached attachments_of detach",
     "delivery": "Playback streaming_url url variant_url",
+>>>>>>> deliver
     "lifecycle": "caused_by",
     "operations.doctor": "diagnose",
     "operations.erasure": "erase_owner erase_owners preview_erasure",
