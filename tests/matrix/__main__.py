@@ -6,10 +6,12 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from example_project.services.postgres import running_postgres
-from tests.matrix.ending import Ending, summary
+from tests.matrix.ending import Ending, How, summary
+from tests.matrix.ours import collect
 
 
 def main() -> int:
@@ -19,17 +21,18 @@ def main() -> int:
         folder.chmod(0o755)  # the database server has a user of its own
         for each in ("media", "work", "clips"):
             (folder / each).mkdir()
-        files = list(_files(chosen.folder or folder / "clips", ours=chosen.folder is None))
+        expected = {} if chosen.folder else collect(folder / "clips")
+        files = list(_media_in(chosen.folder or folder / "clips"))
         with running_postgres(folder / "postgres", database="matrix") as url:
             os.environ |= {
                 "DATABASE_URL": url,
                 "DJANGO_SETTINGS_MODULE": "tests.matrix.settings",
                 "MATRIX_FOLDER": str(folder),
             }
-            return _run(files, folder / "workers.log", chosen.patience)
+            return _run(files, expected, folder / "workers.log", chosen.patience)
 
 
-def _run(files: list[Path], log: Path, patience: float) -> int:
+def _run(files: list[Path], expected: dict[str, How], log: Path, patience: float) -> int:
     import django
     from django.core.management import call_command
 
@@ -46,16 +49,18 @@ def _run(files: list[Path], log: Path, patience: float) -> int:
         deaths = members.deaths
     if deaths:
         print(log.read_text(errors="replace")[-4000:], file=sys.stderr)
+    wrong = [each for each in found if not each.is_as(expected.get(each.path.name))]
+    for each in wrong:
+        print(f"{each.path.name} should have been {' '.join(expected[each.path.name])}")
     print(summary(found, deaths), flush=True)
-    return 1 if deaths or any(each.counted_as == "stuck" for each in found) else 0
+    stuck = any(each.counted_as == "stuck" for each in found)
+    return 1 if deaths or stuck or wrong or len(found) < len(expected) else 0
 
 
-def _files(folder: Path, *, ours: bool) -> list[Path]:
-    if ours:
-        from tests.matrix.ours import collect
-
-        collect(folder)
-    return sorted(path for path in folder.rglob("*") if path.is_file() and _is_media(path))
+def _media_in(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and _is_media(path):
+            yield path
 
 
 def _is_media(path: Path) -> bool:

@@ -16,6 +16,10 @@ COUNTED_AS = {
 }
 
 
+How = tuple[str, str]
+"""A state, and a reason or nothing."""
+
+
 @dataclass(frozen=True)
 class Ending:
     """``code`` is the reason, where there is one; ``seconds`` go from the upload to the end."""
@@ -28,6 +32,9 @@ class Ending:
     @property
     def counted_as(self) -> str:
         return COUNTED_AS.get(self.state, "stuck")
+
+    def is_as(self, expected: How | None) -> bool:
+        return expected is None or expected == (self.state, self.code)
 
     def __str__(self) -> str:
         return f"{self.state:<12} {self.code or '-':<28} {self.seconds:7.2f} s  {self.path.name}"
