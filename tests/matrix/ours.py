@@ -23,10 +23,12 @@ CLIPS: Mapping[Callable[[], Path], How] = {
             *(clips.single_frame, clips.large, clips.long_video, clips.podcast, clips.mp3),
             *(clips.m4a_with_cover, clips.m4a, clips.sound_in_mp4, clips.ogg, clips.opus),
             *(clips.sound_in_webm, clips.flac, clips.wav, clips.aac, clips.aiff, clips.wma),
-            *(clips.damaged, clips.zero_duration, clips.claims_two_days, clips.endless),
+            *(clips.damaged, clips.claims_two_days, clips.endless),
         ),
         READY,
     ),
+    # Its pictures can be shown, but nothing in it lasts.
+    clips.zero_duration: ("degraded", "output_mismatch,transcode_failed"),
     clips.many_streams: ("quarantined", "tracks_exceeded"),
     clips.without_index: ("quarantined", "media_truncated"),
     clips.cut_short: ("quarantined", "media_truncated"),
