@@ -229,6 +229,7 @@ def guided(location: Path) -> str:
     return str(given.replace("/srv/media/", f"{location}/"))
 
 
+@pytest.mark.nginx
 def test_nginx_sends_the_file_as_the_guide_has_it(
     asset: Asset, live_server: Any, settings: Settings, tmp_path: Path
 ):

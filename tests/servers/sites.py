@@ -62,7 +62,7 @@ http {{
 @contextmanager
 def nginx(upstream: str, folder: Path, locations: str) -> Iterator[str]:
     """Address of an nginx that passes to ``upstream`` what ``locations`` do not take."""
-    program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+    program = shutil.which("nginx")
     if program is None:
         pytest.fail("The test needs nginx: apt-get install nginx-light", pytrace=False)
     port = free_port()
@@ -71,7 +71,15 @@ def nginx(upstream: str, folder: Path, locations: str) -> Iterator[str]:
             folder=folder, port=port, upstream=upstream, locations=locations, user=folder.owner()
         )
     )
-    command = [program, "-p", folder, "-e", folder / "error.log", "-c", folder / "nginx.conf"]
+    command = [
+        program,
+        "-p",
+        f"{folder}",
+        "-e",
+        f"{folder}/error.log",
+        "-c",
+        f"{folder}/nginx.conf",
+    ]
     address = f"http://127.0.0.1:{port}"
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:

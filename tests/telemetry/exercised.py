@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from django.core.files.storage import storages
+from django.test import Client
 
 from rindle_django import (
     diagnose,
@@ -15,11 +16,14 @@ from rindle_django import (
     initiate_upload,
     reprobe,
     runtime_status,
+    streaming_url,
+    url,
     variant_url,
 )
 from rindle_django.errors import RequestRefused, TransientFailure
 from rindle_django.operations.cleanup import abort_incomplete_uploads, cleanup_orphans
 from rindle_django.testing import drain_jobs
+from tests.delivery.films import cinema, film
 from tests.kit import arrive, declared, fresh, picture, ready
 from tests.transcoding.clips import PLAY, REEL, clip, filmed
 
@@ -37,6 +41,17 @@ def _clean_up() -> None:
 
 def _deliver() -> None:
     variant_url(fresh(ready(picture(64, 48))), "thumb")
+
+
+def _play() -> None:
+    with cinema():
+        streaming_url(film())
+
+
+def _seek() -> None:
+    with cinema():
+        response = Client().get(url(film(content=b"a film")), headers={"Range": "bytes=2-"})
+        assert b"".join(response) == b"film"
 
 
 def _repair() -> None:
@@ -79,6 +94,8 @@ FLOWS: dict[str, Flow] = {
     "rindle.asset.state_change": lambda: discard(arrive(picture(64, 48)).pk),
     "rindle.variant.state_change": lambda: ready(picture(64, 48)),
     "rindle.delivery.signed": _deliver,
+    "rindle.delivery.streaming.resolved": _play,
+    "rindle.delivery.range_request": _seek,
     "rindle.cleanup.run": _clean_up,
     "rindle.repair.start": _repair,
     "rindle.repair.stop": _repair,
@@ -90,7 +107,5 @@ FLOWS: dict[str, Flow] = {
     "rindle.media.transcode.exception": _transcode_in_vain,
 }
 
-STREAMING = frozenset({"rindle.delivery.streaming.resolved", "rindle.delivery.range_request"})
-"""They stand ready: nothing streams yet."""
 
-NOT_YET = STREAMING
+NOT_YET: frozenset[str] = frozenset()
