@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -147,6 +148,41 @@ def test_several_cards_share_one_stream(gallery: Gallery):
     assert any(each.count("asset=") > 1 for each in asked), asked
 
 
+FOLLOW = """async ([ids, base]) => {
+  const { follow } = await import("/static/rindle/progress.js");
+  const refused = [];
+  const onRefused = (id, error) => refused.push([id, error.code]);
+  const assets = await follow(ids, { base, onRefused });
+  return [assets.map((asset) => asset?.state), refused];
+}"""
+ABORT = """async (id) => {
+  const { follow } = await import("/static/rindle/progress.js");
+  const stop = new AbortController();
+  const followed = follow(id, { base: "/rindle/", signal: stop.signal });
+  setTimeout(() => stop.abort(new Error("enough")), 100);
+  return followed.catch((error) => error.message);
+}"""
+
+
+def test_the_script_follows_ids_and_says_which_are_not_to_be_followed(gallery: Gallery):
+    gallery.choose(*photos("cat.png"))
+    gallery.wait_until_ready("cat.png")
+    mine = gallery.card("cat.png").get_attribute("data-asset")
+    absent = str(uuid4())
+    states, refused = gallery.page.evaluate(FOLLOW, [[mine, absent, mine], "/rindle"])
+    assert states == ["ready", None, "ready"]
+    assert refused == [[absent, "asset_not_found"]]
+
+
+def test_the_script_stops_when_it_is_told_to(gallery: Gallery):
+    with gallery.slow_line(100_000):
+        gallery.choose(*photos("dandelion.jpg"))
+        expect(gallery.card("dandelion.jpg").get_by_text("Uploading")).to_be_visible()
+        staged = gallery.card("dandelion.jpg").get_attribute("data-asset")
+        assert gallery.page.evaluate(ABORT, staged) == "enough"
+        gallery.remove("dandelion.jpg")
+
+
 def test_a_page_that_is_opened_amid_the_work_goes_on_following_it(gallery: Gallery):
     gallery.choose(VIDEO)
     expect(gallery.card("closer.mp4").get_by_text("Preparing video")).to_be_visible()
@@ -180,9 +216,9 @@ def test_pictures_of_video_and_sound_for_the_eye(gallery: Gallery, artifacts: Pa
     gallery.picture(artifacts / "video-phone.png", whole=True)
     assert gallery.page.evaluate("document.documentElement.scrollWidth") == 390
 
-    viewer = gallery.open("closer.mp4")
-    expect(viewer.locator("video")).to_have_js_property("readyState", 4)
-    expect(viewer.locator("video")).to_have_js_property("networkState", 1)  # nothing turns any more
+    player = gallery.open("closer.mp4").locator("video")
+    play_and_seek(player, to=2.5)
+    player.press("Space")
     gallery.picture(artifacts / "video-phone-viewer.png")
     gallery.page.set_viewport_size({"width": 1280, "height": 860})
     gallery.picture(artifacts / "video-viewer.png")
