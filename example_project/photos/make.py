@@ -73,7 +73,7 @@ INTO_IT = (
 def ringing() -> str:
     """As FFmpeg's expression: each bell with an overtone, fading away."""
     struck = (
-        f"gte(t,{at})*exp(-1.6*(t-{at}))*0.16"
+        f"gte(t,{at})*exp(-1.6*(t-{at}))*0.42"
         f"*(sin(2*PI*{pitch}*(t-{at}))+0.35*sin(2*PI*{2.76 * pitch:.2f}*(t-{at}))*exp(-3*(t-{at})))"
         for at, pitch in BELLS
     )

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
 
 from rindle_django.models import Asset
-from tests.live.server import Page, served
+from tests.live.server import Page, page_of, served
 from tests.rows import asset_in
 
 
@@ -28,19 +27,12 @@ def alice(transactional_db: None) -> User:
 
 @pytest.fixture
 def page(port: int, alice: User) -> Page:
-    return _page_of(alice, port)
+    return page_of(alice, port)
 
 
 @pytest.fixture
 def page_of_bob(port: int) -> Page:
-    return _page_of(User.objects.create_user("bob"), port)
-
-
-def _page_of(user: User, port: int) -> Page:
-    client = Client()
-    client.force_login(user)
-    cookies = "; ".join(f"{name}={each.value}" for name, each in client.cookies.items())
-    return Page(port, cookies)
+    return page_of(User.objects.create_user("bob"), port)
 
 
 @pytest.fixture

@@ -13,8 +13,10 @@ from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 
 import uvicorn
+from django.contrib.auth.models import User
 from django.core.asgi import get_asgi_application
 from django.db import connection
+from django.test import Client
 
 from rindle_django.live import channel, listeners
 
@@ -124,8 +126,11 @@ class Page:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         connection.connect()
         line: socket.socket = connection.sock  # the answer may take it away from there
-        connection.request("GET", f"/rindle/{path}", headers={"Cookie": self.cookies})
+        connection.request("GET", f"/rindle/{path}", headers=self._headers())
         return Stream(line, connection.getresponse())
+
+    def _headers(self) -> dict[str, str]:
+        return {"Cookie": self.cookies, "Accept-Encoding": "gzip"}
 
     @contextmanager
     def follow(self, path: str) -> Iterator[Stream]:
@@ -135,3 +140,10 @@ class Page:
             yield stream
         finally:
             stream.leave()
+
+
+def page_of(user: User, port: int) -> Page:
+    client = Client()
+    client.force_login(user)
+    cookies = "; ".join(f"{name}={each.value}" for name, each in client.cookies.items())
+    return Page(port, cookies)

@@ -8,8 +8,9 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
+from pytest_django import Settings
 
 from rindle_django.models import Asset, Variant
 from rindle_django.views import events
@@ -17,6 +18,8 @@ from tests.live.server import (
     Page,
     listening,
     other_sessions,
+    page_of,
+    served,
     sessions_that_listen,
     until,
 )
@@ -84,6 +87,15 @@ def test_a_stream_is_neither_kept_nor_held_back_on_its_way(page: Page, asset: As
         assert headers["Cache-Control"] == "no-store"
         assert headers["X-Accel-Buffering"] == "no"
         assert next(stream.lines()) == f"retry: {events.RETRY}"
+
+
+def test_no_middleware_compresses_a_stream(settings: Settings, alice: User, asset: Asset):
+    """Each event on its own would be more than most browsers can unpack."""
+    settings.MIDDLEWARE = ["django.middleware.gzip.GZipMiddleware", *settings.MIDDLEWARE]
+    settle(asset)
+    with served() as port, page_of(alice, port).follow(f"assets/{asset.pk}/events/") as stream:
+        assert stream.answer.headers["Content-Encoding"] == "identity"
+        assert [name for name, _ in stream.events()] == ["progress", "done"]
 
 
 def test_many_changes_are_told_as_few__W5_8(page: Page, asset: Asset):
@@ -194,6 +206,15 @@ def test_a_list_that_is_none_is_refused(page: Page, query: str):
     status, body = refusal(page, f"events/?{query}")
     assert status == 400
     assert "request_invalid" in body
+
+
+def test_a_project_whose_views_are_atomic_has_streams_too(
+    page: Page, asset: Asset, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
+    settle(asset)
+    with page.follow(f"assets/{asset.pk}/events/") as stream:
+        assert [name for name, _ in stream.events()] == ["progress", "done"]
 
 
 def test_under_wsgi_the_page_is_told_to_ask_from_time_to_time(alice: User, asset: Asset):

@@ -4,6 +4,7 @@
 import { clock } from "./card.js";
 
 const SHOWN_FIRST = ["large", "medium", "small", "thumb"];
+const FORMATS = { "audio/mp4": "m4a", "audio/mpeg": "mp3" }; // where the type's name is no help
 const SHOWN_FIRST_MOVING = ["medium", "large", "small", "thumb"]; // AVIF output stands still
 
 export class Viewer {
@@ -143,8 +144,7 @@ function sizeOf([name, variant]) {
 }
 
 function format({ content_type: type }) {
-  const [, name] = type.split("/");
-  return type === "audio/mp4" ? "m4a" : name;
+  return FORMATS[type] ?? type.split("/")[1];
 }
 
 function bytes(count) {
