@@ -12,10 +12,11 @@ import imageio_ffmpeg
 import pytest
 from playwright.sync_api import Page
 
-from rindle_django import streaming_url, variant_url
+from rindle_django import Playback, streaming_url, variant_url
 from rindle_django.testing import Recorder
 from tests.browser.conftest import launched
 from tests.delivery.films import (
+    PLAYLIST,
     cinema,
     expected,
     filled,
@@ -118,6 +119,16 @@ def test_chromium_plays_a_file_and_asks_for_the_part_it_jumps_to(
     assert all(each["file_size"] == len(snow) for each in asked)
 
 
+def test_a_film_opens_in_a_tab_of_its_own(snow: bytes, live_server: Any):
+    address = live_server.url + streaming_url(film(content=snow)).url
+
+    def visit(page: Page) -> float:
+        page.goto(address)
+        return play(page)
+
+    assert watch(live_server.url, PLAYER.format(""), visit) > 0.3
+
+
 def ranges(events: Recorder) -> list[dict[str, int | float]]:
     return [
         numbers
@@ -184,34 +195,51 @@ def segmented(snow: bytes, tmp_path_factory: pytest.TempPathFactory) -> tuple[st
     return text, (folder / "out.m4s").read_bytes()
 
 
-def test_chromium_plays_a_private_stream(
-    segmented: tuple[str, bytes], live_server: Any, events: Recorder
-):
+def streamed(segmented: tuple[str, bytes]) -> Playback:
+    """A private film with a stream of one rendition."""
     text, content = segmented
     asset = film(duration_ms=3000)
-    main = expected(asset, "application/vnd.apple.mpegurl", extension=".m3u8")
-    playlist = expected(asset, "application/vnd.apple.mpegurl", part_of=main, extension=".m3u8")
+    main = expected(asset, PLAYLIST, extension=".m3u8")
+    playlist = expected(asset, PLAYLIST, part_of=main, extension=".m3u8")
     part = expected(asset, "video/mp4", part_of=main)
     filled(part, content)
     filled(playlist, text.replace("{film}", name_of(part)).encode())
-    header = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=9000000,RESOLUTION=320x240"
-    filled(main, f"{header}\n{name_of(playlist)}\n".encode())
+    rendition = "BANDWIDTH=9000000,RESOLUTION=320x240"
+    filled(main, f"#EXTM3U\n#EXT-X-STREAM-INF:{rendition}\n{name_of(playlist)}\n".encode())
     published(asset, "hls", main)
     playback = streaming_url(asset)
     assert playback.kind == "hls"
+    return playback
 
-    def visit(page: Page) -> tuple[int, float, float]:
+
+def test_a_script_plays_a_private_stream(
+    segmented: tuple[str, bytes], live_server: Any, events: Recorder
+):
+    playback = streamed(segmented)
+
+    def visit(page: Page) -> tuple[int, float, float, int]:
         count = page.evaluate(
             "([address, codecs]) => load(address, codecs)",
             [playback.url, "avc1.42c01e, mp4a.40.2"],
         )
-        return count, play(page), seek(page, 2.5)
+        return count, play(page), seek(page, 2.5), len(ranges(events))
 
-    count, moved, landed = watch(live_server.url, HLS_PLAYER, visit)
-    assert count == len(re.findall("EXTINF", text)) == 3
+    count, moved, landed, asked = watch(live_server.url, HLS_PLAYER, visit)
+    assert count == len(re.findall("EXTINF", segmented[0])) == 3
     assert moved > 0.3
     assert landed >= 2.5
-    assert len(ranges(events)) == count + 1  # and the header
+    assert asked == count + 1  # and the header
+
+
+def test_a_browser_that_knows_hls_plays_a_private_stream_by_itself(
+    segmented: tuple[str, bytes], live_server: Any, events: Recorder
+):
+    source = f'<source src="{streamed(segmented).url}" type="{PLAYLIST}">'
+    body = PLAYER.format("").replace("</video>", f"{source}</video>")
+    moved, landed = watch(live_server.url, body, lambda page: (play(page), seek(page, 2.5)))
+    assert moved > 0.3
+    assert landed >= 2.5
+    assert ranges(events)
 
 
 def test_chromium_shows_a_tile_of_a_private_storyboard(live_server: Any, tmp_path: Path):
