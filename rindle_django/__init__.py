@@ -71,13 +71,8 @@ if TYPE_CHECKING:
     from rindle_django.views.actors import actor_of as actor_of
 
 _ROOMS = {
-<<<<<<< HEAD
     "attachments": "MediaSlot MediaSlots attach attached attachments_of detach for_page",
-    "delivery": "url variant_url",
-=======
-    "attachments": "MediaSlot MediaSlots attach attached attachments_of detach",
     "delivery": "Playback streaming_url url variant_url",
->>>>>>> deliver
     "lifecycle": "caused_by",
     "operations.doctor": "diagnose",
     "operations.erasure": "erase_owner erase_owners preview_erasure",
