@@ -162,7 +162,7 @@ def _storyboard(viewing: Viewing, wanted: str | bool | None) -> list[Attributes]
     ]
 
 
-def _tracks(tracks: Iterable[Values]) -> list[Attributes]:
+def _tracks(tracks: Any) -> list[Attributes]:
     if not isinstance(tracks, Iterable):
         complain(f"tracks is a list of mappings, not {tracks!r}.")
         return []

@@ -14,7 +14,7 @@ from functools import lru_cache
 from math import cos, floor, pi
 from operator import mul
 
-MOST_SIDE = 32
+MOST_SIDE = 24
 """Pixels of what is worth looking at: no finer detail is kept."""
 
 Channel = list[list[float]]  # rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from django.template import TemplateSyntaxError
 from django.utils.translation import gettext_lazy
@@ -22,7 +24,7 @@ VALUES = st.one_of(
 )
 
 
-def parsed(values: dict[str, object]) -> dict[str, str | None]:
+def parsed(values: Mapping[str, object]) -> dict[str, str | None]:
     return read(f"<img{Attributes(accepted(values))}>").attributes
 
 
