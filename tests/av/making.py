@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pymediainfo import MediaInfo
 
+from rindle_django.media.av import ffmpeg
 from rindle_django.media.av.make import make
 from rindle_django.media.av.probe import probe_media
 from rindle_django.media.rendering import Rendered
 from rindle_django.profiles import Recipe
+from tests.av import clips
 
 _TYPES = {
     **{".mp4": "video/mp4", ".mov": "video/quicktime", ".mkv": "video/x-matroska"},
@@ -40,3 +46,26 @@ def tracks(path: Path, kind: str = "General") -> list[dict[str, Any]]:
     parsed = MediaInfo.parse(path)
     assert isinstance(parsed, MediaInfo)
     return [each.to_data() for each in parsed.tracks if each.track_type == kind]
+
+
+@cache
+def one_key_frame() -> Path:
+    """A minute with a key frame at its beginning and nowhere else."""
+    path = clips.folder() / "one_key_frame.mp4"
+    clips.ffmpeg(*clips.picture(60, "64x48"), *clips.H264, "-g", 9999, into=path)
+    return path
+
+
+@contextmanager
+def decoded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """How many frames each run of FFmpeg decodes, as it says itself in the end."""
+    counts: list[int] = []
+    run = ffmpeg.run
+
+    def counted(arguments: Any, **options: Any) -> ffmpeg.Finished:
+        finished = run(["-loglevel", "level+verbose", *arguments], **options)
+        counts.extend(map(int, re.findall(r"(\d+) frames decoded", finished.stderr_tail)))
+        return finished
+
+    monkeypatch.setattr(ffmpeg, "run", counted)
+    yield counts

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image, ImageStat
 
 from rindle_django.errors import ContentRefused
-from rindle_django.media.av import ffmpeg
-from rindle_django.profiles import PosterRecipe, StoryboardRecipe, preset
+from rindle_django.profiles import PosterRecipe, preset
 from tests.av import clips
-from tests.av.making import made
+from tests.av.making import decoded, made, one_key_frame
 
 
 @cache
@@ -27,29 +22,6 @@ def mostly_black() -> Path:
     joined = ["-filter_complex", "[0][1]concat=n=2:v=1[v]", "-map", "[v]"]
     clips.ffmpeg(*black, *clips.picture(8, rate=10), *joined, *clips.H264, "-g", 10, into=path)
     return path
-
-
-@cache
-def one_key_frame() -> Path:
-    """A minute with a key frame at its beginning and nowhere else."""
-    path = clips.folder() / "one_key_frame.mp4"
-    clips.ffmpeg(*clips.picture(60, "64x48"), *clips.H264, "-g", 9999, into=path)
-    return path
-
-
-@contextmanager
-def decoded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """How many frames each run of FFmpeg decodes, as it says itself in the end."""
-    counts: list[int] = []
-    run = ffmpeg.run
-
-    def counted(arguments: Any, **options: Any) -> ffmpeg.Finished:
-        finished = run(["-loglevel", "level+verbose", *arguments], **options)
-        counts.extend(map(int, re.findall(r"(\d+) frames decoded", finished.stderr_tail)))
-        return finished
-
-    monkeypatch.setattr(ffmpeg, "run", counted)
-    yield counts
 
 
 def contrast(path: Path) -> float:
@@ -163,10 +135,3 @@ def test_progress_only_rises_to_the_end(tmp_path):
     made(clips.video(), preset("poster"), tmp_path / "poster.jpg", told.append)
     assert told == sorted(set(told))
     assert told[-1] == 100
-
-
-def test_a_storyboard_of_one_key_frame_covers_what_it_can(tmp_path, monkeypatch):
-    with decoded(monkeypatch) as counts:
-        made(one_key_frame(), StoryboardRecipe(tiles=6), tmp_path / "map.vtt")
-    assert len(counts) == 6
-    assert max(counts) < 350
