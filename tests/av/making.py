@@ -20,8 +20,14 @@ from rindle_django.profiles import Recipe
 from tests.av import clips
 
 _TYPES = {
-    **{".mp4": "video/mp4", ".mov": "video/quicktime", ".mkv": "video/x-matroska"},
-    **{".3gp": "video/3gpp", ".webm": "video/webm", ".mp3": "audio/mpeg", ".flac": "audio/flac", ".wav": "audio/wav"},
+    ".mp4": "video/mp4",
+    ".mov": "video/quicktime",
+    ".mkv": "video/x-matroska",
+    ".3gp": "video/3gpp",
+    ".webm": "video/webm",
+    ".mp3": "audio/mpeg",
+    ".flac": "audio/flac",
+    ".wav": "audio/wav",
 }
 
 

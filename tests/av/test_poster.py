@@ -68,7 +68,9 @@ def test_black_frames_are_passed_over(tmp_path):
 
 def test_all_black_is_still_a_poster(tmp_path):
     source = tmp_path / "night.mp4"
-    clips.ffmpeg("-f", "lavfi", "-i", "color=black:size=64x48:rate=10:d=2", *clips.H264, into=source)
+    clips.ffmpeg(
+        "-f", "lavfi", "-i", "color=black:size=64x48:rate=10:d=2", *clips.H264, into=source
+    )
     made(source, preset("poster"), tmp_path / "poster.jpg")
     assert contrast(tmp_path / "poster.jpg") < 2
 

@@ -154,12 +154,18 @@ def test_silence_stays_silence(tmp_path, passes, clip):
         "",
         "{}",
         "no { json } here",
-        '{"input_i": "-inf", "input_tp": "-inf", "input_lra": "0.00", "input_thresh": "-70.00", '
-        '"target_offset": "inf"}',
-        '{"input_i": "-20", "input_tp": "nan", "input_lra": "1", "input_thresh": "-30", '
-        '"target_offset": "0"}',
-        '{"input_i": null, "input_tp": "-1", "input_lra": "1", "input_thresh": "-30", '
-        '"target_offset": "0"}',
+        (
+            '{"input_i": "-inf", "input_tp": "-inf", "input_lra": "0.00", "input_thresh": "-70.00", '
+            '"target_offset": "inf"}'
+        ),
+        (
+            '{"input_i": "-20", "input_tp": "nan", "input_lra": "1", "input_thresh": "-30", '
+            '"target_offset": "0"}'
+        ),
+        (
+            '{"input_i": null, "input_tp": "-1", "input_lra": "1", "input_thresh": "-30", '
+            '"target_offset": "0"}'
+        ),
     ],
 )
 def test_what_was_not_measured_is_not_believed(told):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import cache
 from pathlib import Path
@@ -73,7 +74,11 @@ def test_tiles_show_the_whole_length__W3_14(tmp_path, form):
         *("red", "red", "green", "green", "blue", "blue")
     ]
     assert rendered.details == {
-        **{"tiles": 6, "columns": 3, "tile_width": 160, "tile_height": 90, "interval": 2.0}
+        "tiles": 6,
+        "columns": 3,
+        "tile_width": 160,
+        "tile_height": 90,
+        "interval": 2.0,
     }
     assert image.size == (rendered.width, rendered.height) == (480, 180)
 
@@ -83,14 +88,16 @@ def test_cues_leave_no_gap_and_end_with_the_video(tmp_path):
     found, (part,) = cues(tmp_path / "map.vtt"), rendered.parts
     assert found[0][0] == 0
     assert found[-1][1] == 12
-    assert all(one[1] == other[0] for one, other in zip(found, found[1:], strict=False))
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(found))
     assert {name for _, _, name, _ in found} == {part.path.name}
     assert part.path.name == f"{part.id}.jpg"
 
 
 def test_a_long_video_has_no_more_tiles_than_asked_for(tmp_path, monkeypatch):
     with decoded(monkeypatch) as counts:
-        rendered = made(clips.long_video(), StoryboardRecipe(tiles=8, columns=4), tmp_path / "m.vtt")
+        rendered = made(
+            clips.long_video(), StoryboardRecipe(tiles=8, columns=4), tmp_path / "m.vtt"
+        )
     found = cues(tmp_path / "m.vtt")
     assert len(found) == len(counts) == 8
     assert found[-1][1] == 600

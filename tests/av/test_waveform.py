@@ -41,6 +41,10 @@ def drawn(source: Path, tmp_path: Path, **recipe: Any) -> dict[str, Any]:
     return content
 
 
+def opacity(image: Image.Image, x: int, y: int) -> object:
+    return image.getchannel("A").getpixel((x, y))
+
+
 def test_the_json_is_frozen(tmp_path):
     """Players are written against it."""
     content = drawn(clips.video(), tmp_path, points=50)
@@ -107,21 +111,22 @@ def test_the_picture_is_drawn_in_its_colour_on_nothing(tmp_path):
     assert (rendered.width, rendered.height) == (200, 60)
     with Image.open(tmp_path / "wave.png") as image:
         assert (image.format, image.size, image.mode) == ("PNG", (200, 60), "RGBA")
-        colours = {colour[:3] for _, colour in image.getcolors() or [] if colour[3]}
-        assert colours == {(255, 0, 128)}
-        loud = [image.getpixel((150 + x, 3))[3] for x in range(8)]
-        quiet = [image.getpixel((50 + x, 3))[3] for x in range(8)]
-        middle = [image.getpixel((50 + x, 29))[3] for x in range(8)]
-    assert max(loud) == 255
-    assert max(quiet) == 0
-    assert max(middle) == 255
+        shown = image.copy()
+        shown.putalpha(255)
+        assert [colour for _, colour in shown.getcolors() or []] == [(255, 0, 128, 255)]
+        loud = {opacity(image, 150 + x, 3) for x in range(8)}
+        quiet = {opacity(image, 50 + x, 3) for x in range(8)}
+        middle = {opacity(image, 50 + x, 29) for x in range(8)}
+    assert 255 in loud
+    assert quiet == {0}
+    assert 255 in middle
 
 
 def test_more_points_than_pixels_are_drawn_side_by_side(tmp_path):
     recipe = WaveformRecipe(format="png", width=100, height=40, points=1000)
     made(steps(tmp_path / "s.wav", [0.9]), recipe, tmp_path / "wave.png")
     with Image.open(tmp_path / "wave.png") as image:
-        assert all(image.getpixel((x, 20))[3] == 255 for x in range(100))
+        assert all(opacity(image, x, 20) == 255 for x in range(100))
 
 
 def test_the_drawing_is_plain_svg_without_script(tmp_path):
