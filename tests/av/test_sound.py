@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from functools import cache
@@ -148,24 +149,32 @@ def test_silence_stays_silence(tmp_path, passes, clip):
     assert abs(loudness(tmp_path / "sound.m4a")) >= 69
 
 
+def told_of(**changes: str | None) -> str:
+    """What loudnorm says in the end, with ``changes``."""
+    usual = {"input_i": "-20", "input_tp": "-3", "input_lra": "1", "input_thresh": "-30"}
+    return json.dumps({**usual, "target_offset": "0", **changes})
+
+
+def test_what_was_measured_is_read():
+    assert measures(told_of()) == {
+        "measured_I": -20,
+        "measured_TP": -3,
+        "measured_LRA": 1,
+        "measured_thresh": -30,
+        "offset": 0,
+    }
+
+
 @pytest.mark.parametrize(
     "told",
     [
         "",
         "{}",
         "no { json } here",
-        (
-            '{"input_i": "-inf", "input_tp": "-inf", "input_lra": "0.00", "input_thresh": "-70.00", '
-            '"target_offset": "inf"}'
-        ),
-        (
-            '{"input_i": "-20", "input_tp": "nan", "input_lra": "1", "input_thresh": "-30", '
-            '"target_offset": "0"}'
-        ),
-        (
-            '{"input_i": null, "input_tp": "-1", "input_lra": "1", "input_thresh": "-30", '
-            '"target_offset": "0"}'
-        ),
+        told_of(input_i="-inf", input_tp="-inf", target_offset="inf"),
+        told_of(input_tp="nan"),
+        told_of(input_i=None),
+        told_of(input_i="-70.00"),
     ],
 )
 def test_what_was_not_measured_is_not_believed(told):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -11,8 +12,12 @@ import pytest
 from hypothesis import given, strategies as st
 from PIL import Image, ImageStat
 
+from rindle_django.errors import ContentRefused
+from rindle_django.media.av.bounds import Bounds
 from rindle_django.media.av.frames import Size
-from rindle_django.media.av.storyboard import MOST_PIXELS, Layout, lay_out
+from rindle_django.media.av.probe import probe_media
+from rindle_django.media.av.storyboard import MOST_PIXELS, Layout, lay_out, make_storyboard
+from rindle_django.media.av.work import Work
 from rindle_django.media.rendering import Rendered
 from rindle_django.profiles import StoryboardRecipe, preset
 from tests.av import clips
@@ -166,6 +171,21 @@ def test_progress_only_rises_to_the_end(tmp_path):
     told: list[int] = []
     made(changing(), StoryboardRecipe(tiles=5), tmp_path / "map.vtt", told.append)
     assert told == [20, 40, 60, 80, 100]
+
+
+def test_all_tiles_together_have_the_time_of_one_output(tmp_path):
+    bounds = replace(Bounds.for_duration(600_000), wall_seconds=0.4)
+    work = Work(
+        source=clips.long_video(),
+        mime="video/mp4",
+        facts=probe_media(clips.long_video(), "video/mp4"),
+        target=tmp_path / "map.vtt",
+        bounds=bounds,
+        on_progress=lambda _percent: None,
+    )
+    with pytest.raises(ContentRefused) as refused:
+        make_storyboard(work, StoryboardRecipe(tiles=400, interval=0.5))
+    assert refused.value.code == "transcode_timeout"
 
 
 recipes = st.builds(
