@@ -80,14 +80,14 @@ FLOWS: dict[str, Flow] = {
     "rindle.variant.state_change": lambda: ready(picture(64, 48)),
     "rindle.delivery.signed": _deliver,
     "rindle.cleanup.run": _clean_up,
+    "rindle.media.transcode.start": _transcode,
+    "rindle.media.transcode.stop": _transcode,
+    "rindle.media.transcode.exception": _transcode_in_vain,
     "rindle.repair.start": _repair,
     "rindle.repair.stop": _repair,
     "rindle.repair.exception": _repair_in_vain,
     "rindle.runtime.refusal": _ask_in_vain,
     "rindle.runtime.check.stop": lambda: diagnose(only=["temp.folder"]),
-    "rindle.media.transcode.start": _transcode,
-    "rindle.media.transcode.stop": _transcode,
-    "rindle.media.transcode.exception": _transcode_in_vain,
 }
 
 STREAMING = frozenset({"rindle.delivery.streaming.resolved", "rindle.delivery.range_request"})

@@ -223,7 +223,7 @@ def test_without_ffmpeg_it_fails_with_what_to_do_and_is_made_once_that_is_done(
     drain_jobs()
     failed = variant(asset)
     assert (failed.state, failed.reason_code) == ("failed", "transcoder_missing")
-    assert "/nowhere/ffmpeg" in failed.reason
+    assert "RINDLE['FFMPEG']" in failed.reason
     assert outcomes() == ["failed"]
     [told] = events.named("rindle.media.transcode.exception")
     assert (told["kind"], told["reason"]) == ("configuration", "transcoder_missing")

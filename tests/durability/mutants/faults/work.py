@@ -92,8 +92,8 @@ MUTANTS = (
         "cancelled-work-goes-on",
         "W1.7, U18: a worker does not look whether it was cancelled",
         "rindle_django/claims.py",
-        "        else:\n            holding.look()\n",
-        "",
+        "            holding.renew()\n        holding.look()\n",
+        "            holding.renew()\n",
         tests(
             "processing/test_cancel",
             "test_a_running_variant_is_really_stopped__W1_7_U18",
