@@ -32,12 +32,15 @@ _MEMORY = re.compile(
 # Said of this machine, never of the file (U19).
 _DISK = re.compile(r"No space left on device|quota exceeded", re.IGNORECASE)
 _MACHINE = re.compile(
-    r"Too many open files|Read-only file system|Input/output error|Permission denied",
+    r"Too many open files|Resource temporarily unavailable|Read-only file system|Input/output error|Permission denied",
     re.IGNORECASE,
 )
 _LACKING = re.compile(r"Unknown (en|de)coder|Unknown (filter|muxer)|No such filter", re.IGNORECASE)
-# "[mov,mp4 @ 0x55d0] [error] moov atom not found": who says it, and how bad it is.
-_COMPLAINT = re.compile(r"^(?:\[[^\]]*\] )?\[(?:error|fatal|panic)\] (.+)$", re.MULTILINE)
+# "[mov,mp4 @ 0x55d0] [error] moov atom not found": who says it, and how bad it is. Some of the
+# libraries have a way of their own: "x264 [error]: malloc of size 5529668 failed".
+_COMPLAINT = re.compile(
+    r"^(?:(?:\[[^\]]*\] )*|\w+ )\[(?:error|fatal|panic)\]:? (.+)$", re.MULTILINE
+)
 # What is said in the end, whatever went wrong.
 _EMPTY_WORDS = re.compile(
     r"Conversion failed|Error (opening|sending|submitting|while|during|initializing)|Terminating"
@@ -53,13 +56,15 @@ def failure(ended: Ended, bounds: Bounds, hidden: Sequence[Path]) -> RindleError
         return _out_of_time(ended, bounds)
     if ended.exit_code == NOT_STARTED:
         return Misconfigured("transcoder_missing", hint=f"it does not start here; {INSTALL}")
+    if ended.cpu_seconds is not None and ended.cpu_seconds >= bounds.cpu_seconds:
+        return ContentRefused("transcode_timeout", seconds=bounds.cpu_seconds)
     if (number := _signal(ended)) is not None:
         return _killed(number, ended, bounds)
     return _complaint(ended, bounds, hidden)
 
 
 def _out_of_time(ended: Ended, bounds: Bounds) -> RindleError:
-    if ended.cpu_seconds < _BUSY_SHARE * bounds.wall_seconds:
+    if ended.cpu_seconds is not None and ended.cpu_seconds < _BUSY_SHARE * bounds.wall_seconds:
         return TransientFailure("transcoder_stopped", signal="it was given no processor time")
     return ContentRefused("transcode_timeout", seconds=bounds.wall_seconds)
 
@@ -73,8 +78,6 @@ def _signal(ended: Ended) -> int | None:
 
 
 def _killed(number: int, ended: Ended, bounds: Bounds) -> RindleError:
-    if number in (signal.SIGXCPU, signal.SIGKILL) and ended.cpu_seconds >= bounds.cpu_seconds:
-        return ContentRefused("transcode_timeout", seconds=bounds.cpu_seconds)
     if number == signal.SIGXFSZ:
         return _too_large(bounds)
     if _MEMORY.search(ended.last_words):

@@ -91,7 +91,7 @@ def run(
         raise TransientFailure("transcoder_stopped", signal=error.strerror or "OSError") from error
     if ended.exit_code or ended.timed_out:
         raise failure(ended, bounds, (source, folder))
-    return Finished(ended.cpu_seconds, ended.last_words, bytes(output.received))
+    return Finished(ended.cpu_seconds or 0.0, ended.last_words, bytes(output.received))
 
 
 def to(path: Path) -> str:

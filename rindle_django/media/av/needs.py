@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 from rindle_django.errors import Misconfigured
 from rindle_django.media.types import MEDIA_TYPES, canonical
+from rindle_django.profiles import Profile
 
 INSTALL = "install PyAV: pip install 'rindle-django[av]'"
 KINDS = frozenset({"audio", "video"})
@@ -27,3 +28,12 @@ def inspectable(mime: str) -> str | None:
 def cannot_look_into(mime: str, why: str) -> Misconfigured:
     """For a PyAV that is there and cannot be loaded."""
     return Misconfigured("decoder_missing", mime=mime, hint=f"{INSTALL} ({why[:200]})")
+
+
+def takes_media(profile: type[Profile]) -> bool:
+    return any(is_media(each) for each in profile.content_types)
+
+
+def needs_transcoder(profile: type[Profile]) -> bool:
+    """Whether something is to be made of the profile's files that FFmpeg has to make."""
+    return any(recipe.kind != "image" for recipe in profile.variants.values())
