@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from rindle_django import ImageRecipe, requeue_variants
+from rindle_django import AudioRecipe, ImageRecipe, requeue_variants
 from rindle_django.errors import ContentRefused, TransientFailure
 from rindle_django.media.av.make import make
 from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant
@@ -149,6 +149,24 @@ def test_each_is_claimed_alone_and_several_workers_are_at_one_asset(
     drain_jobs()
     assert sorted(outcomes()) == ["succeeded"] * 4
     at_rest(media_folder)
+
+
+def test_who_is_at_one_leaves_others_of_the_same_kind_to_others(sky: Sky, media_folder: Path):
+    variants = {"high": AudioRecipe(bitrate=64), "low": AudioRecipe(bitrate=32)}
+    with declared("sounds", variants=variants, content_types=("video/mp4",)):
+        asset = filmed("sounds")
+        doze = Doze()
+        sky.before("download", doze)
+        first = Somebody(partial(process_variant, str(asset.pk), "high"))
+
+        def another_comes() -> dict[str, str]:
+            process_variant(str(asset.pk), "low")
+            return variant_states(asset)
+
+        assert doze.during(another_comes) == {"high": "processing", "low": "ready"}
+        assert first.answer() is None
+        drain_jobs()
+        at_rest(media_folder)
 
 
 def test_images_and_films_of_one_profile_go_different_ways(media_folder: Path):
@@ -346,12 +364,11 @@ def test_the_size_of_photos_says_nothing_of_what_films_cost(play: str):
 # --- how far it is -----------------------------------------------------------------------------
 
 
-@pytest.fixture
-def looking_often(settings: Settings) -> None:
-    settings.RINDLE = {**settings.RINDLE, "LEASE": 3}
-
-
-def test_how_far_it_has_come_is_on_the_row_while_it_is_made(slow: str, looking_often: None):
+@pytest.mark.parametrize("lease", [3, 45])
+def test_how_far_it_has_come_is_on_the_row_while_it_is_made(
+    slow: str, settings: Settings, lease: int
+):
+    settings.RINDLE = {**settings.RINDLE, "LEASE": lease}
     asset = filmed(slow, long_clip())
     worker = Somebody(partial(process_variant, str(asset.pk), "slow"))
     wait_for("the start", lambda: variant(asset, "slow").progress == 0)

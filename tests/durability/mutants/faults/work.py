@@ -189,7 +189,7 @@ MUTANTS = (
         "        return list(due)\n",
         tests(
             "transcoding/test_working",
-            "test_each_is_claimed_alone_and_several_workers_are_at_one_asset",
+            "test_who_is_at_one_leaves_others_of_the_same_kind_to_others",
         ),
     ),
     Mutant(
