@@ -35,7 +35,7 @@ def fitted(facts: MediaFacts, shorter: int) -> tuple[int, int]:
     shape of the source, and never larger than it (W3.14). Raises ContentRefused."""
     if not facts.width or not facts.height:
         raise ContentRefused("video_missing")
-    scale = min(Fraction(1), Fraction(shorter, min(facts.width, facts.height)))
+    scale = min(Fraction(1), Fraction(shorter // 2 * 2, min(facts.width, facts.height)))
     return _even(facts.width, scale), _even(facts.height, scale)
 
 
@@ -43,7 +43,7 @@ def within_width(facts: MediaFacts, width: int) -> tuple[int, int]:
     """Width and height, even, at most ``width`` wide and never larger than the source."""
     if not facts.width or not facts.height:
         raise ContentRefused("video_missing")
-    scale = min(Fraction(1), Fraction(width, facts.width))
+    scale = min(Fraction(1), Fraction(width // 2 * 2, facts.width))
     return _even(facts.width, scale), _even(facts.height, scale)
 
 
