@@ -90,7 +90,7 @@ class Film:
         left = bounds.wall_seconds - (time.monotonic() - self._begun)
         if left <= 0:
             spent = Ended(0, sum(self.work.spent), timed_out=True, last_words="")
-            raise failure(spent, bounds, ())
+            raise failure(spent, bounds, self.work.source, self.work.folder)
         return replace(self.work, bounds=replace(bounds, wall_seconds=left))
 
     def _measured(self) -> float:
