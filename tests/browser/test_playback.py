@@ -207,7 +207,7 @@ def test_pictures_of_video_and_sound_for_the_eye(gallery: Gallery, artifacts: Pa
     expect(gallery.page.get_by_text("3 photos, 1 video, 1 sound")).to_be_visible()
     assert violations(gallery) == []
     gallery.picture(artifacts / "video-desktop.png", whole=True)
-    gallery.page.emulate_media(color_scheme="dark")
+    gallery.page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     assert violations(gallery) == []
     gallery.picture(artifacts / "video-dark.png", whole=True)
     gallery.page.set_viewport_size({"width": 390, "height": 844})
