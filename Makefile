@@ -6,12 +6,13 @@ MINUTES ?= 2
 STEPS ?= 20000
 ROWS ?= 1000000
 ASSETS ?= 1000000
+DIR ?=
 ARGS ?=
 
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/
 
-.PHONY: help venv demo drill test crashpoints chaos mutants model schedules recovery throughput million bench-operations lint imports types migrations docs package check clean
+.PHONY: help venv demo drill media-matrix test crashpoints chaos mutants model schedules recovery throughput million bench-operations bench-transcode lint imports types migrations docs package check clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +27,9 @@ drill: $(READY) ## ten faults, each named by doctor or status and mended by the 
 
 test: $(READY) ## the tests (ARGS="-k purge -x" and the like go to pytest)
 	$(RUN)python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+media-matrix: $(READY) ## every media file of a folder through the pipeline (DIR=path; ours if not given)
+	$(RUN)python -m tests.matrix $(DIR) $(ARGS)
 
 crashpoints: $(READY) ## kill a worker at every boundary, and see that nothing is lost
 	$(RUN)python -m tests.durability.crashpoints $(ARGS)
@@ -54,6 +58,9 @@ million: $(READY) ## a storage of a million objects compared with its ledger (RO
 bench-operations: $(READY) ## what an operator waits for, at scale (ASSETS=1000000)
 	$(RUN)python -m benchmarks.seed --assets $(ASSETS)
 	$(RUN)python -m benchmarks.operations $(ARGS)
+
+bench-transcode: $(READY) ## what making a video costs over bare FFmpeg (ARGS=--whole: a whole job)
+	$(RUN)python -m benchmarks.transcode $(ARGS)
 
 lint: $(READY) ## style and formatting
 	$(RUN)ruff check .

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         attached as attached,
         attachments_of as attachments_of,
         detach as detach,
+        for_page as for_page,
     )
     from rindle_django.delivery import (
         Playback as Playback,
@@ -70,7 +71,7 @@ if TYPE_CHECKING:
     from rindle_django.views.actors import actor_of as actor_of
 
 _ROOMS = {
-    "attachments": "MediaSlot MediaSlots attach attached attachments_of detach",
+    "attachments": "MediaSlot MediaSlots attach attached attachments_of detach for_page",
     "delivery": "Playback streaming_url url variant_url",
     "lifecycle": "caused_by",
     "operations.doctor": "diagnose",

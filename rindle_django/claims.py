@@ -196,8 +196,7 @@ def _look_after(holding: Holding) -> None:
     try:
         if holding.due_for_renewal():
             holding.renew()
-        else:
-            holding.look()
+        holding.look()
     except (DatabaseError, InterfaceError):
         # Asked again on a fresh connection; in the end the clock decides.
         logger.warning("Leases could not be renewed", exc_info=True)

@@ -110,6 +110,10 @@ class Config:
     TRANSCODER_THREADS: int | None = _declare(
         None, "Threads of an ffmpeg process; None: as many as there are cores, but at most eight."
     )
+    SHOWN_ORIGINAL_BYTES: int = _declare(
+        2 << 20,
+        "The largest original that the picture tag shows while no variant is ready; 0: none.",
+    )
     SCHEDULES: dict[str, str | None] = _declare(  # noqa: RUF009
         {},
         "Cron line (UTC) of each maintenance task: 'abort_incomplete_uploads', 'cleanup_orphans', "

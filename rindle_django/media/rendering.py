@@ -16,6 +16,7 @@ from rindle_django.errors import RindleError
 from rindle_django.media.backends import ANIMATED_TYPES, ImageBackend, Picture
 from rindle_django.media.geometry import Placement, anchored_box, check_output, place
 from rindle_django.media.limits import ImageHeader, Limits, check_header
+from rindle_django.media.thumbhash import MOST_SIDE, thumbhash
 from rindle_django.media.verdicts import verdict
 from rindle_django.profiles.recipes import ImageRecipe
 
@@ -40,7 +41,8 @@ class Part:
 class Rendered:
     """An output, as it was written. ``cpu_seconds`` is what its decoder used since the one before
     it, or since the request; None if that is not known. ``details`` are what a player has to know;
-    ``parts`` the further files of an output that has several."""
+    ``parts`` the further files of an output that has several. ``placeholder`` is a ThumbHash of the
+    source, with the first of those that are made together."""
 
     width: int | None
     height: int | None
@@ -51,6 +53,7 @@ class Rendered:
     duration_ms: int | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
+    placeholder: str = ""
 
 
 def probe(backend: ImageBackend[Picture], path: Path, mime: str, limits: Limits) -> ImageHeader:
@@ -89,6 +92,7 @@ class _Source(Generic[Picture]):
         self.backend, self.path, self.mime = backend, path, mime
         self.header, self.limits = header, limits
         self.largest: tuple[Placement, Picture] | None = None
+        self.glimpsed = False
 
     def weight(self, order: Order) -> int:
         """Pixels of the picture before it is cut."""
@@ -109,11 +113,16 @@ class _Source(Generic[Picture]):
         pages = self.header.pages if self._animates(order.recipe) else 1
         check_output(placement, pages, self.limits)
         if pages > 1:
-            pages = self._render_frames(order, placement)
+            picture, pages = self._render_frames(order, placement)
         else:
-            self._render_still(order, placement)
-        size = order.target.stat().st_size
-        return Rendered(*placement.cut, pages, size, order.recipe.content_type)
+            picture = self._render_still(order, placement)
+        return Rendered(
+            *placement.cut,
+            pages,
+            order.target.stat().st_size,
+            order.recipe.content_type,
+            placeholder=self._glimpse(picture, order.recipe),
+        )
 
     def _place(self, recipe: ImageRecipe) -> Placement:
         return place((self.header.width, self.header.height), recipe)
@@ -122,19 +131,31 @@ class _Source(Generic[Picture]):
         moves = self.mime in ANIMATED_TYPES and self.header.pages > 1
         return moves and recipe.animated and recipe.format == "webp"
 
-    def _render_still(self, order: Order, placement: Placement) -> None:
-        picture = self._cut(self._scaled(placement, order.recipe), placement, order.recipe)
+    def _render_still(self, order: Order, placement: Placement) -> Picture:
+        """Returns the picture before it was cut."""
+        whole = self._scaled(placement, order.recipe)
+        picture = self._cut(whole, placement, order.recipe)
         self.backend.save(picture, order.recipe, order.target)
+        return whole
 
-    def _render_frames(self, order: Order, placement: Placement) -> int:
+    def _render_frames(self, order: Order, placement: Placement) -> tuple[Picture, int]:
+        """Returns the first of them before it was cut, and how many there are."""
         animation = self.backend.load_frames(self.path, self.mime, placement.scaled)
+        first = animation.frames[0]
         if placement.crops:
             box = anchored_box(placement, order.recipe) or self.backend.interesting(
                 animation.frames[0], placement, order.recipe.gravity
             )
             animation.frames = [self.backend.cut(frame, box) for frame in animation.frames]
         self.backend.save_animation(animation, order.recipe, order.target)
-        return len(animation.frames)
+        return first, len(animation.frames)
+
+    def _glimpse(self, picture: Picture, recipe: ImageRecipe) -> str:
+        """A ThumbHash, once: of the first picture that is done, which is the smallest."""
+        if self.glimpsed or recipe.keep_icc:  # whose colours are in a space of their own
+            return ""
+        self.glimpsed = True
+        return thumbhash(*self.backend.glimpse(picture, MOST_SIDE))
 
     def _scaled(self, placement: Placement, recipe: ImageRecipe) -> Picture:
         """From the source, or from a picture at least twice as large, where no eye can tell."""

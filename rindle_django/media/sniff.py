@@ -24,6 +24,9 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "application/zip"),
     (b"PK\x05\x06", "application/zip"),
     (b"fLaC", "audio/flac"),
+    (b"FLV\x01", "video/x-flv"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9", "video/x-ms-asf"),
+    (b"\x00\x00\x01\xba", "video/mpeg"),
 )
 _RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
 _AIFF = {b"AIFF", b"AIFC"}
@@ -36,6 +39,10 @@ _MP4_BRANDS = {
     *(b"mp41", b"mp42", b"avc1", b"dash", b"M4V ", b"M4VH", b"M4VP", b"MSNV", b"f4v "),
     *(b"3gp4", b"3gp5", b"3gp6", b"3gp7", b"3ge6", b"3ge7", b"3gg6", b"3g2a", b"3g2b", b"3g2c"),
 }
+# Packets of a transport stream, and where the first of them begins: camcorders put a time stamp in
+# front of each.
+_TRANSPORT = ((188, 0), (192, 4))
+_PACKETS = 4
 _QUICKTIME_BOXES = {b"moov", b"mdat", b"wide"}
 
 _BLANK = " \t\r\n\f"
@@ -63,6 +70,13 @@ def _riff(head: bytes) -> str | None:
 
 def _aiff(head: bytes) -> str | None:
     return "audio/aiff" if head.startswith(b"FORM") and head[8:12] in _AIFF else None
+
+
+def _transport(head: bytes) -> str | None:
+    for length, start in _TRANSPORT:
+        if head[start : start + _PACKETS * length : length] == b"G" * _PACKETS:
+            return "video/mp2t"
+    return None
 
 
 def _iso_media(head: bytes) -> str | None:
@@ -192,6 +206,7 @@ def _prologue_end(text: str, at: int) -> int | None:
 _LOOKS: tuple[Callable[[bytes], str | None], ...] = (
     _riff,
     _aiff,
+    _transport,
     _iso_media,
     _matroska,
     _ogg,

@@ -73,6 +73,18 @@ _TABLE = (
         ("video/avi", "video/msvideo", "video/vnd.avi"),
         "avi",
     ),
+    # Camcorders, DVDs, and what was there before MP4.
+    MediaType("video/mp2t", "video", (".ts", ".mts", ".m2ts"), ("video/mp2ts",), "mpegts"),
+    MediaType("video/mpeg", "video", (".mpg", ".mpeg", ".vob"), ("video/mp2p",), "mpeg"),
+    MediaType("video/x-flv", "video", (".flv",), ("video/flv",), "flv"),
+    MediaType(
+        "video/x-ms-asf",
+        "video",
+        (".wmv", ".asf"),
+        ("video/x-ms-wmv", "application/vnd.ms-asf"),
+        "asf",
+    ),
+    MediaType("audio/x-ms-wma", "audio", (".wma", ".asf"), (), "asf"),
     MediaType("audio/mpeg", "audio", (".mp3",), ("audio/mp3", "audio/x-mp3"), "mp3", inline=True),
     # Recorders name audio by its container as often as by its content (X12).
     MediaType(
@@ -123,6 +135,7 @@ _SOUND_OF: Mapping[str, str] = {
     "video/webm": "audio/webm",
     "video/x-matroska": "audio/x-matroska",
     "video/ogg": "audio/ogg",
+    "video/x-ms-asf": "audio/x-ms-wma",
 }
 _PICTURES_OF = {sound: seen for seen, sound in reversed(list(_SOUND_OF.items()))}
 

@@ -6,6 +6,7 @@ The decoder's words are those of an untrusted process: bounded, and checked when
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +27,7 @@ from rindle_django.profiles.recipes import ImageRecipe
 HEADER = 4
 MAX_MESSAGE = 1 << 20
 Message = dict[str, Any]
+_HASH = re.compile(r"[A-Za-z0-9+/]{0,54}={0,2}")
 
 _CLASSES = {each.kind: each for each in (ContentRefused, TransientFailure, Misconfigured)}
 
@@ -145,9 +147,16 @@ def rendered_of(message: Any, order: Order, *, cpu_seconds: float | None = None)
             byte_size=order.target.stat().st_size,
             content_type=order.recipe.content_type,
             cpu_seconds=cpu_seconds,
+            placeholder=_hash(message["placeholder"]),
         )
     except (KeyError, TypeError, OSError) as error:
         raise Garbled("an outcome without its parts") from error
+
+
+def _hash(value: Any) -> str:
+    if not isinstance(value, str) or not _HASH.fullmatch(value):
+        raise TypeError("not a ThumbHash")
+    return value
 
 
 def _count(value: Any) -> int:

@@ -86,6 +86,8 @@ def publish(
             enqueue_purge(asset)
         elif served is not None:
             retire(profile_of_row(asset.profile), [served.pk])
+        if won:
+            _keep_placeholder(asset, rendered)
         settle_asset(asset)
     return won
 
@@ -97,6 +99,13 @@ def _confirm(each: Written) -> bool:
         content_type=each.content_type,
         sha256=each.sha256,
     )
+
+
+def _keep_placeholder(asset: Asset, rendered: Rendered) -> None:
+    """The first one stays: the original that it was made of does not change."""
+    if rendered.placeholder and not asset.placeholder:
+        asset.placeholder = rendered.placeholder
+        Asset.objects.filter(pk=asset.pk).update(placeholder=asset.placeholder)
 
 
 def retry_or_fail(

@@ -147,6 +147,7 @@ def _freeze_and_inspect(
     if findings.content_type == mime:
         return findings
     if findings.content_type in may_be(mime):
+        persistently(lambda: ledger.doom([frozen], settled=True))
         raise _OtherType(findings.content_type)
     # The bytes changed between the look and the copy: the frozen ones carry a wrong type.
     raise ContentRefused("mime_not_allowed", mime=findings.content_type)

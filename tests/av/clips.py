@@ -195,6 +195,53 @@ def ogv(into: Path) -> None:
     ffmpeg(*picture(1), *sound(1), "-c:v", "libtheora", "-c:a", "libvorbis", into=into)
 
 
+@_clip(".m2ts")
+def camcorder(into: Path) -> None:
+    ffmpeg("-i", video(), "-c", "copy", "-f", "mpegts", "-mpegts_m2ts_mode", 1, into=into)
+
+
+@_clip(".ts")
+def transport(into: Path) -> None:
+    ffmpeg("-i", video(), "-c", "copy", "-f", "mpegts", into=into)
+
+
+@_clip(".mpg")
+def mpeg(into: Path) -> None:
+    ffmpeg(*picture(), *sound(), "-c:v", "mpeg2video", "-c:a", "mp2", into=into)
+
+
+@_clip(".flv")
+def flv(into: Path) -> None:
+    ffmpeg(*picture(), *sound(), "-c:v", "flv", "-c:a", "libmp3lame", "-ar", 44100, into=into)
+
+
+@_clip(".wmv")
+def wmv(into: Path) -> None:
+    ffmpeg(*picture(), *sound(), "-c:v", "wmv2", "-c:a", "wmav2", into=into)
+
+
+@_clip(".wma")
+def wma(into: Path) -> None:
+    ffmpeg(*sound(), "-c:a", "wmav2", into=into)
+
+
+@_clip(".mp4")
+def slow(into: Path) -> None:
+    """One frame a second."""
+    ffmpeg(*picture(20, rate=1), *H264, into=into)
+
+
+@_clip(".mp4")
+def single_frame(into: Path) -> None:
+    ffmpeg(*picture(0.04), *H264, "-frames:v", 1, into=into)
+
+
+@_clip(".mp4")
+def large(into: Path) -> None:
+    """4K, for a second."""
+    ffmpeg(*picture(1, size="3840x2160"), *sound(1), *H264, *AAC, into=into)
+
+
 @_clip(".mp4")
 def fragmented(into: Path) -> None:
     """As browsers and streaming software record: no sample table in front, only fragments."""

@@ -1,225 +1,274 @@
-"""Videos and sound in the gallery: progress as it happens, and a player that plays and seeks."""
+"""A real browser plays what our own view serves: files in parts, and private streams."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
+import imageio_ffmpeg
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Route, expect
+from playwright.sync_api import Page
 
-from tests.browser.console import RULES
-from tests.browser.gallery import Gallery, photos
+from rindle_django import Playback, streaming_url, variant_url
+from rindle_django.testing import Recorder
+from tests.browser.conftest import launched
+from tests.delivery.films import (
+    PLAYLIST,
+    cinema,
+    expected,
+    filled,
+    film,
+    name_of,
+    published,
+)
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-VIDEO, SOUND = photos("closer.mp4", "bells.mp3")
-# What the card has said since, with what its bar has shown.
-WATCH_CARDS = """() => {
-  window.cardsSeen = [];
-  new MutationObserver(() => {
-    for (const card of document.querySelectorAll(".card")) {
-      window.cardsSeen.push([card.dataset.phase, card.querySelector("progress").value]);
+SECONDS = 8
+PLAYER = """<!doctype html><title>player</title>
+<video id=player muted playsinline preload=metadata width=320 height=240 {}></video>"""
+
+
+def ffmpeg(*arguments: object) -> None:
+    quiet = ("-hide_banner", "-loglevel", "error", "-nostdin", "-y")
+    program = imageio_ffmpeg.get_ffmpeg_exe()
+    subprocess.run([program, *quiet, *map(str, arguments)], check=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def snow(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Eight seconds that cannot be compressed: more than a browser fetches ahead of time."""
+    path = tmp_path_factory.mktemp("snow") / "snow.mp4"
+    picture = f"testsrc2=s=320x240:r=25:d={SECONDS},noise=alls=80:allf=t"
+    ffmpeg(
+        *("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", f"sine=d={SECONDS}"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-crf", 6, "-g", 25),
+        *("-c:a", "aac", "-movflags", "+faststart", path),
+    )
+    return path.read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def _cinema() -> Iterator[None]:
+    with cinema():
+        yield
+
+
+def watch(site: str, body: str, act: Callable[[Page], Any]) -> Any:
+    """What ``act`` finds on a page of the site. Without the database: see ``launched``."""
+    with launched() as browser:
+        page = browser.new_page()
+        page.route(
+            f"{site}/player/",
+            lambda route: route.fulfill(body=body, content_type="text/html"),
+        )
+        page.goto(f"{site}/player/")
+        found = act(page)
+        browser.close()
+    return found
+
+
+def play(page: Page, since: float = 0) -> float:
+    """Plays until the picture moves; returns where it is then."""
+    page.evaluate("document.querySelector('video').play()")
+    page.wait_for_function(
+        "since => document.querySelector('video').currentTime > since + 0.3",
+        arg=since,
+        timeout=15_000,
+    )
+    moved = page.evaluate("document.querySelector('video').currentTime")
+    assert page.evaluate("document.querySelector('video').videoWidth") == 320
+    return float(moved)
+
+
+def seek(page: Page, to: float) -> float:
+    page.evaluate(
+        """to => new Promise((done, failed) => {
+            const video = document.querySelector('video');
+            video.onseeked = done;
+            video.onerror = () => failed(video.error.message);
+            video.currentTime = to;
+        })""",
+        to,
+    )
+    return float(page.evaluate("document.querySelector('video').currentTime"))
+
+
+def test_chromium_plays_a_file_and_asks_for_the_part_it_jumps_to(
+    snow: bytes, live_server: Any, events: Recorder
+):
+    asset = film(content=snow, duration_ms=SECONDS * 1000)
+    address = streaming_url(asset).url
+
+    def visit(page: Page) -> tuple[float, float, int]:
+        page.wait_for_function("document.querySelector('video').readyState >= 1", timeout=15_000)
+        before = len(ranges(events))
+        landed = seek(page, SECONDS - 2)
+        return landed, play(page, landed), before
+
+    landed, moved, before = watch(live_server.url, PLAYER.format(f'src="{address}"'), visit)
+    assert landed >= SECONDS - 2
+    assert moved > landed
+    asked = ranges(events)
+    assert len(asked) > before >= 1
+    # The jump asked for what is near the end, rather than for all that is between.
+    assert max(each["offset"] for each in asked[before:]) > len(snow) * 0.6
+    assert all(each["file_size"] == len(snow) for each in asked)
+
+
+def test_a_film_opens_in_a_tab_of_its_own(snow: bytes, live_server: Any):
+    address = live_server.url + streaming_url(film(content=snow)).url
+
+    def visit(page: Page) -> float:
+        page.goto(address)
+        return play(page)
+
+    assert watch(live_server.url, PLAYER.format(""), visit) > 0.3
+
+
+def ranges(events: Recorder) -> list[dict[str, int | float]]:
+    return [
+        numbers
+        for name, numbers, _ in tuple(events.emitted)
+        if name == "rindle.delivery.range_request"
+    ]
+
+
+# A player in a few lines, as hls.js does it: texts by fetch, parts by Range, into a buffer.
+HLS_PLAYER = (
+    PLAYER.format("")
+    + """<script>
+const lines = async (address) => {
+    const answer = await fetch(address);
+    if (!answer.ok) throw new Error(`${answer.status} ${address}`);
+    return (await answer.text()).split('\\n').map(line => line.trim()).filter(Boolean);
+};
+const part = async (address, length, offset) => {
+    const last = offset + length - 1;
+    const answer = await fetch(address, {headers: {Range: `bytes=${offset}-${last}`}});
+    if (answer.status !== 206) throw new Error(`${answer.status} instead of a part`);
+    return answer.arrayBuffer();
+};
+async function load(address, codecs) {
+    const [playlist] = (await lines(address)).filter(line => !line.startsWith('#'));
+    const media = await lines(playlist);
+    const source = new MediaSource();
+    document.querySelector('video').src = URL.createObjectURL(source);
+    await new Promise(open => source.onsourceopen = open);
+    const buffer = source.addSourceBuffer(`video/mp4; codecs="${codecs}"`);
+    const append = bytes => new Promise((done, failed) => {
+        buffer.onupdateend = done;
+        buffer.onerror = failed;
+        buffer.appendBuffer(bytes);
+    });
+    const map = media.join('\\n').match(/URI="([^"]+)",BYTERANGE="(\\d+)@(\\d+)"/);
+    await append(await part(map[1], +map[2], +map[3]));
+    let count = 0;
+    for (const [at, line] of media.entries()) {
+        const range = line.match(/^#EXT-X-BYTERANGE:(\\d+)@(\\d+)$/);
+        if (!range) continue;
+        await append(await part(media[at + 1], +range[1], +range[2]));
+        count += 1;
     }
-  }).observe(document.getElementById("photos"), { attributes: true, subtree: true });
-}"""
+    source.endOfStream();
+    return count;
+}
+</script>"""
+)
 
 
-@contextmanager
-def cards_watched(gallery: Gallery) -> Iterator[dict[str, list[int]]]:
-    """What bars have shown in each phase, in order, once the context is left."""
-    seen: dict[str, list[int]] = {"uploading": [], "making": []}
-    gallery.page.evaluate(WATCH_CARDS)
-    yield seen
-    for phase, value in gallery.page.evaluate("window.cardsSeen"):
-        if phase in seen and value not in seen[phase][-1:]:
-            seen[phase].append(value)
-
-
-@contextmanager
-def requests_noted(gallery: Gallery) -> Iterator[list[str]]:
-    """Of the page's own making: events and questions after progress, by their paths."""
-    noted: list[str] = []
-    pattern = re.compile(r"/rindle/(events|assets)/")
-    gallery.page.on(
-        "request", lambda asked: noted.append(asked.url) if pattern.search(asked.url) else None
+@pytest.fixture(scope="module")
+def segmented(snow: bytes, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, bytes]:
+    """Three seconds as HLS: the text of the playlist, with ``{film}`` for the one file of it."""
+    folder = tmp_path_factory.mktemp("hls")
+    (folder / "snow.mp4").write_bytes(snow)
+    ffmpeg(
+        *("-i", folder / "snow.mp4", "-t", 3, "-c:v", "libx264", "-preset", "ultrafast"),
+        *("-crf", 32, "-g", 25, "-profile:v", "baseline", "-level", "3.0", "-c:a", "aac"),
+        *("-f", "hls", "-hls_segment_type", "fmp4", "-hls_flags", "single_file"),
+        *("-hls_time", 1, "-hls_playlist_type", "vod", folder / "out.m3u8"),
     )
-    yield noted
+    text = (folder / "out.m3u8").read_text().replace("out.m4s", "{film}")
+    return text, (folder / "out.m4s").read_bytes()
 
 
-def violations(gallery: Gallery) -> list[str]:
-    found = Axe().run(gallery.page, options=RULES).response["violations"]
-    return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
+def streamed(segmented: tuple[str, bytes]) -> Playback:
+    """A private film with a stream of one rendition."""
+    text, content = segmented
+    asset = film(duration_ms=3000)
+    main = expected(asset, PLAYLIST, extension=".m3u8")
+    playlist = expected(asset, PLAYLIST, part_of=main, extension=".m3u8")
+    part = expected(asset, "video/mp4", part_of=main)
+    filled(part, content)
+    filled(playlist, text.replace("{film}", name_of(part)).encode())
+    rendition = "BANDWIDTH=9000000,RESOLUTION=320x240"
+    filled(main, f"#EXTM3U\n#EXT-X-STREAM-INF:{rendition}\n{name_of(playlist)}\n".encode())
+    published(asset, "hls", main)
+    playback = streaming_url(asset)
+    assert playback.kind == "hls"
+    return playback
 
 
-def state_of(player: Locator, *names: str) -> tuple[Any, ...]:
-    found = player.evaluate("(player, names) => names.map((name) => player[name])", list(names))
-    return tuple(found)
+def test_a_script_plays_a_private_stream(
+    segmented: tuple[str, bytes], live_server: Any, events: Recorder
+):
+    playback = streamed(segmented)
+
+    def visit(page: Page) -> tuple[int, float, float, int]:
+        count = page.evaluate(
+            "([address, codecs]) => load(address, codecs)",
+            [playback.url, "avc1.42c01e, mp4a.40.2"],
+        )
+        return count, play(page), seek(page, 2.5), len(ranges(events))
+
+    count, moved, landed, asked = watch(live_server.url, HLS_PLAYER, visit)
+    assert count == len(re.findall("EXTINF", segmented[0])) == 3
+    assert moved > 0.3
+    assert landed >= 2.5
+    assert asked == count + 1  # and the header
 
 
-def play_and_seek(player: Locator, to: float) -> None:
-    """Played by its own button, as a visitor would; the clock moves, before and after the jump."""
-    expect(player).to_have_js_property("readyState", 4)
-    player.focus()
-    player.press("Space")
-    player.page.wait_for_function("player => player.currentTime > 0.3", arg=player.element_handle())
-    player.evaluate("(player, to) => { player.currentTime = to; }", to)
-    player.page.wait_for_function(
-        "([player, to]) => !player.seeking && player.currentTime > to + 0.2",
-        arg=[player.element_handle(), to],
-    )
-    assert state_of(player, "error", "paused") == (None, False)
+def test_a_browser_that_knows_hls_plays_a_private_stream_by_itself(
+    segmented: tuple[str, bytes], live_server: Any, events: Recorder
+):
+    source = f'<source src="{streamed(segmented).url}" type="{PLAYLIST}">'
+    body = PLAYER.format("").replace("</video>", f"{source}</video>")
+    moved, landed = watch(live_server.url, body, lambda page: (play(page), seek(page, 2.5)))
+    assert moved > 0.3
+    assert landed >= 2.5
+    assert ranges(events)
 
 
-def test_a_video_moves_its_bar_twice_and_plays(gallery: Gallery, artifacts: Path):
-    with cards_watched(gallery) as seen, requests_noted(gallery) as asked:
-        with gallery.slow_line(600_000):
-            gallery.choose(VIDEO)
-            card = gallery.card("closer.mp4")
-            expect(card.get_by_text(re.compile(r"Uploading, [5-9]\d %"))).to_be_visible()
-        expect(card.get_by_text(re.compile(r"Preparing video, [1-9]\d? %"))).to_be_visible()
-        gallery.picture(artifacts / "video-preparing.png")
-        gallery.wait_until_ready("closer.mp4")
+def test_chromium_shows_a_tile_of_a_private_storyboard(live_server: Any, tmp_path: Path):
+    asset = film()
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x90", "-frames:v", 1, tmp_path / "sheet.jpg")
+    main = expected(asset, "text/vtt", extension=".vtt")
+    sheet = expected(asset, "image/jpeg", part_of=main)
+    filled(sheet, (tmp_path / "sheet.jpg").read_bytes())
+    cue = f"00:00.000 --> 00:02.000\n{name_of(sheet)}#xywh=160,0,160,90"
+    filled(main, f"WEBVTT\n\n{cue}\n".encode())
+    published(asset, "storyboard", main)
+    address = variant_url(asset, "storyboard")
+    track = f'<track id=tiles kind=metadata default src="{address}">'
+    body = PLAYER.format("").replace("</video>", f"{track}</video>")
 
-    for phase in ("uploading", "making"):
-        assert len(set(seen[phase])) >= 3, seen
-        assert seen[phase] == sorted(seen[phase]), seen
-    # Told, not asked: one stream, and nobody asked how it fares.
-    assert len([each for each in asked if "/events/?asset=" in each]) == 1, asked
-    assert [each for each in asked if "/assets/" in each] == []
-    expect(card.get_by_text("0:06")).to_be_visible()
-    expect(gallery.page.get_by_text("1 video", exact=True)).to_be_visible()
+    def visit(page: Page) -> tuple[str, int]:
+        page.wait_for_function("document.getElementById('tiles').readyState === 2", timeout=15_000)
+        text = page.evaluate("document.getElementById('tiles').track.cues[0].text")
+        width = page.evaluate(
+            """async address => {
+                const image = new Image();
+                image.src = address;
+                await image.decode();
+                return image.naturalWidth;
+            }""",
+            text.partition("#")[0],
+        )
+        return text, width
 
-    viewer = gallery.open("closer.mp4")
-    player = viewer.locator("video")
-    expect(player).to_be_focused()
-    play_and_seek(player, to=4.0)
-    width, height, duration, source = state_of(
-        player, "videoWidth", "videoHeight", "duration", "currentSrc"
-    )
-    assert (width, height) == (1280, 720)
-    assert duration == pytest.approx(6.0, abs=0.1)
-    ranged = gallery.page.request.get(source, headers={"Range": "bytes=100-199"})
-    assert (ranged.status, len(ranged.body())) == (206, 100)
-    expect(viewer.get_by_text("1280 × 720 · 0:06 · MP4")).to_be_visible()
-
-    gallery.page.keyboard.press("Escape")
-    expect(viewer).to_be_hidden()
-    closed = gallery.page.locator("#viewer-video")
-    assert state_of(closed, "paused", "networkState") == (True, 0)  # lets go of what it read
-
-
-def test_sound_plays_with_its_picture(gallery: Gallery, artifacts: Path):
-    gallery.choose(SOUND)
-    gallery.wait_until_ready("bells.mp3")
-    expect(gallery.card("bells.mp3").get_by_text("0:05")).to_be_visible()
-
-    viewer = gallery.open("bells.mp3")
-    play_and_seek(viewer.locator("audio"), to=3.0)
-    gallery.wait_until_shown(viewer.locator("img"))
-    assert violations(gallery) == []
-    gallery.picture(artifacts / "sound-viewer.png")
-
-
-def test_where_events_are_not_to_be_had_the_page_asks(gallery: Gallery):
-    def refuse(route: Route) -> None:
-        body = {"error": {"code": "events_need_asgi", "message": "Ask from time to time."}}
-        route.fulfill(status=501, content_type="application/json", body=json.dumps(body))
-
-    gallery.page.route("**/rindle/events/**", refuse)
-    with requests_noted(gallery) as asked:
-        gallery.choose(*photos("cat.png", "coffee.png"))
-        gallery.wait_until_ready("cat.png", "coffee.png")
-    assert 1 <= len([each for each in asked if "/events/" in each]) <= 2
-    assert len({each for each in asked if "/assets/" in each}) == 2
-
-
-def test_several_cards_share_one_stream(gallery: Gallery):
-    with requests_noted(gallery) as asked:
-        gallery.choose(*photos("dogs.jpg", "cat.png", "coffee.png", "brushes.jpg"))
-        gallery.wait_until_ready("dogs.jpg", "cat.png", "coffee.png", "brushes.jpg")
-    assert [each for each in asked if "/assets/" in each] == []
-    assert any(each.count("asset=") > 1 for each in asked), asked
-
-
-FOLLOW = """async ([ids, base]) => {
-  const { follow } = await import("/static/rindle/progress.js");
-  const refused = [];
-  const onRefused = (id, error) => refused.push([id, error.code]);
-  const assets = await follow(ids, { base, onRefused });
-  return [assets.map((asset) => asset?.state), refused];
-}"""
-ABORT = """async (id) => {
-  const { follow } = await import("/static/rindle/progress.js");
-  const stop = new AbortController();
-  const followed = follow(id, { base: "/rindle/", signal: stop.signal });
-  setTimeout(() => stop.abort(new Error("enough")), 100);
-  return followed.catch((error) => error.message);
-}"""
-
-
-def test_the_script_follows_ids_and_says_which_are_not_to_be_followed(gallery: Gallery):
-    gallery.choose(*photos("cat.png"))
-    gallery.wait_until_ready("cat.png")
-    mine = gallery.card("cat.png").get_attribute("data-asset")
-    absent = str(uuid4())
-    states, refused = gallery.page.evaluate(FOLLOW, [[mine, absent, mine], "/rindle"])
-    assert states == ["ready", None, "ready"]
-    assert refused == [[absent, "asset_not_found"]]
-
-
-def test_the_script_stops_when_it_is_told_to(gallery: Gallery):
-    with gallery.slow_line(100_000):
-        gallery.choose(*photos("dandelion.jpg"))
-        expect(gallery.card("dandelion.jpg").get_by_text("Uploading")).to_be_visible()
-        staged = gallery.card("dandelion.jpg").get_attribute("data-asset")
-        assert gallery.page.evaluate(ABORT, staged) == "enough"
-        gallery.remove("dandelion.jpg")
-
-
-def test_a_page_that_is_opened_amid_the_work_goes_on_following_it(gallery: Gallery):
-    gallery.choose(VIDEO)
-    expect(gallery.card("closer.mp4").get_by_text("Preparing video")).to_be_visible()
-    gallery.page.wait_for_timeout(200)  # until it is in the album
-    gallery.visit()
-    gallery.wait_until_ready("closer.mp4")
-    gallery.remove("closer.mp4")
-    expect(gallery.cards).to_have_count(0)
-
-
-def test_a_file_that_only_calls_itself_a_video_says_so(gallery: Gallery, tmp_path: Path):
-    (tmp_path / "notes.mp4").write_bytes(b"no video at all, " * 100)
-    gallery.choose(tmp_path / "notes.mp4")
-    expect(gallery.page.get_by_role("status")).to_have_text("notes.mp4 was refused")
-    expect(gallery.card("notes.mp4").locator(".card__reason")).not_to_be_empty()
-
-
-def test_pictures_of_video_and_sound_for_the_eye(gallery: Gallery, artifacts: Path):
-    names = ("dandelion.jpg", "cat.png", "closer.mp4", "bells.mp3", "dogs.jpg")
-    gallery.choose(*photos(*names))
-    gallery.wait_until_ready(*names)
-    expect(gallery.page.get_by_text("3 photos, 1 video, 1 sound")).to_be_visible()
-    assert violations(gallery) == []
-    gallery.picture(artifacts / "video-desktop.png", whole=True)
-    gallery.page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-    assert violations(gallery) == []
-    gallery.picture(artifacts / "video-dark.png", whole=True)
-    gallery.page.set_viewport_size({"width": 390, "height": 844})
-    gallery.picture(artifacts / "video-phone-dark.png", whole=True)
-    gallery.page.emulate_media(color_scheme="light")
-    gallery.picture(artifacts / "video-phone.png", whole=True)
-    assert gallery.page.evaluate("document.documentElement.scrollWidth") == 390
-
-    player = gallery.open("closer.mp4").locator("video")
-    play_and_seek(player, to=2.5)
-    player.press("Space")
-    gallery.picture(artifacts / "video-phone-viewer.png")
-    gallery.page.set_viewport_size({"width": 1280, "height": 860})
-    gallery.picture(artifacts / "video-viewer.png")
-    assert violations(gallery) == []
+    text, width = watch(live_server.url, body, visit)
+    assert text.endswith("#xywh=160,0,160,90")
+    assert width == 320

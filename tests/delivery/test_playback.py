@@ -248,7 +248,7 @@ def test_the_authorizer_sees_the_asset_whatever_is_played__W4_6():
     assert asked == [("anna", "deliver", asset.original.key)]
 
 
-def test_a_public_film_has_lasting_urls__W4_2():
+def test_a_public_film_has_lasting_urls_and_a_public_stream__W4_2_W4_7():
     with cinema(storage="public", delivery=Delivery(public=True)):
         asset = film(storage="public")
         playback = streaming_url(asset)

@@ -1,4 +1,4 @@
-"""Which real flow tells of each event, and which events no flow can tell of yet."""
+"""Which real flow tells of each event."""
 
 from __future__ import annotations
 
@@ -97,15 +97,12 @@ FLOWS: dict[str, Flow] = {
     "rindle.delivery.streaming.resolved": _play,
     "rindle.delivery.range_request": _seek,
     "rindle.cleanup.run": _clean_up,
+    "rindle.media.transcode.start": _transcode,
+    "rindle.media.transcode.stop": _transcode,
+    "rindle.media.transcode.exception": _transcode_in_vain,
     "rindle.repair.start": _repair,
     "rindle.repair.stop": _repair,
     "rindle.repair.exception": _repair_in_vain,
     "rindle.runtime.refusal": _ask_in_vain,
     "rindle.runtime.check.stop": lambda: diagnose(only=["temp.folder"]),
-    "rindle.media.transcode.start": _transcode,
-    "rindle.media.transcode.stop": _transcode,
-    "rindle.media.transcode.exception": _transcode_in_vain,
 }
-
-
-NOT_YET: frozenset[str] = frozenset()

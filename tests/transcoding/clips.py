@@ -42,7 +42,7 @@ def clip(seconds: float = 1, size: str = "160x144", rate: int = 10, *, sound: bo
 
 
 def long_clip() -> bytes:
-    return clip(12, "320x240", 30)
+    return clip(8, "320x240", 30)
 
 
 def filmed(profile: str = "reel", content: bytes | None = None, *, actor: Any = None) -> Asset:

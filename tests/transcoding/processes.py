@@ -17,6 +17,16 @@ def transcoders() -> set[int]:
     }
 
 
+def decoders_of(parent: int) -> set[int]:
+    """The decoders that were started by a process, whether that lives or not."""
+    return {
+        int(folder.name)
+        for folder in Path("/proc").glob("[0-9]*")
+        if b"rindle_django.media.child" in (words := _words(folder).split(b"\0"))
+        and str(parent).encode() in words
+    }
+
+
 def _words(folder: Path) -> bytes:
     try:
         return (folder / "cmdline").read_bytes()

@@ -17,7 +17,8 @@ from rindle_django import requeue_variants, workspace
 from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant
 from rindle_django.operations.invariants import violations
 from rindle_django.operations.reconcile import reconcile
-from tests.jobs.queue import grace_passes, jobs
+from tests.durability.passing_time import let_pass
+from tests.jobs.queue import jobs
 from tests.jobs.worker import PATIENCE, kill, wait_for, work, working
 from tests.kit import files_in, fresh, ledger_keys, variant_states
 from tests.transcoding.clips import REEL, filmed, long_clip
@@ -40,12 +41,10 @@ def _short_leases(settings: Settings) -> None:
 
 def come_to_rest(here: dict[str, Any], folder: Path) -> None:
     """What dead writers may still have written is waited for, and deleted."""
-    grace_passes()
-    reconcile()
-    work(MEDIA, **here)
-    grace_passes()
-    reconcile()
-    work(MEDIA, **here)
+    for _ in range(2):
+        let_pass(3600)
+        reconcile()
+        work(MEDIA, **here)
     assert violations(at_rest=True, checksums=True) == []
     assert files_in(folder) == ledger_keys("present")
     assert transcoders() == set()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from rindle_django import ImageRecipe, requeue_variants
+from rindle_django import AudioRecipe, ImageRecipe, requeue_variants
 from rindle_django.errors import ContentRefused, TransientFailure
 from rindle_django.media.av.make import make
 from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant
@@ -151,6 +151,24 @@ def test_each_is_claimed_alone_and_several_workers_are_at_one_asset(
     at_rest(media_folder)
 
 
+def test_who_is_at_one_leaves_others_of_the_same_kind_to_others(sky: Sky, media_folder: Path):
+    variants = {"high": AudioRecipe(bitrate=64), "low": AudioRecipe(bitrate=32)}
+    with declared("sounds", variants=variants, content_types=("video/mp4",)):
+        asset = filmed("sounds")
+        doze = Doze()
+        sky.before("download", doze)
+        first = Somebody(partial(process_variant, str(asset.pk), "high"))
+
+        def another_comes() -> dict[str, str]:
+            process_variant(str(asset.pk), "low")
+            return variant_states(asset)
+
+        assert doze.during(another_comes) == {"high": "processing", "low": "ready"}
+        assert first.answer() is None
+        drain_jobs()
+        at_rest(media_folder)
+
+
 def test_images_and_films_of_one_profile_go_different_ways(media_folder: Path):
     variants = {**PLAY, "thumb": ImageRecipe(width=20)}
     with declared("mixed", variants=variants, content_types=("image/jpeg", "video/mp4")):
@@ -223,7 +241,7 @@ def test_without_ffmpeg_it_fails_with_what_to_do_and_is_made_once_that_is_done(
     drain_jobs()
     failed = variant(asset)
     assert (failed.state, failed.reason_code) == ("failed", "transcoder_missing")
-    assert "/nowhere/ffmpeg" in failed.reason
+    assert "RINDLE['FFMPEG']" in failed.reason
     assert outcomes() == ["failed"]
     [told] = events.named("rindle.media.transcode.exception")
     assert (told["kind"], told["reason"]) == ("configuration", "transcoder_missing")
@@ -346,12 +364,11 @@ def test_the_size_of_photos_says_nothing_of_what_films_cost(play: str):
 # --- how far it is -----------------------------------------------------------------------------
 
 
-@pytest.fixture
-def looking_often(settings: Settings) -> None:
-    settings.RINDLE = {**settings.RINDLE, "LEASE": 3}
-
-
-def test_how_far_it_has_come_is_on_the_row_while_it_is_made(slow: str, looking_often: None):
+@pytest.mark.parametrize("lease", [3, 45])
+def test_how_far_it_has_come_is_on_the_row_while_it_is_made(
+    slow: str, settings: Settings, lease: int
+):
+    settings.RINDLE = {**settings.RINDLE, "LEASE": lease}
     asset = filmed(slow, long_clip())
     worker = Somebody(partial(process_variant, str(asset.pk), "slow"))
     wait_for("the start", lambda: variant(asset, "slow").progress == 0)

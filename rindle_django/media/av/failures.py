@@ -12,6 +12,7 @@ from rindle_django.errors import ContentRefused, Misconfigured, RindleError, Tra
 from rindle_django.media.av.bounds import Bounds
 from rindle_django.media.av.guest import Ended
 from rindle_django.media.av.launch import NOT_STARTED
+from rindle_django.media.av.room import disk_full
 
 INSTALL = (
     "pip install 'rindle-django[av]', or install FFmpeg 6 or newer and name it in "
@@ -32,12 +33,16 @@ _MEMORY = re.compile(
 # Said of this machine, never of the file (U19).
 _DISK = re.compile(r"No space left on device|quota exceeded", re.IGNORECASE)
 _MACHINE = re.compile(
-    r"Too many open files|Read-only file system|Input/output error|Permission denied",
+    r"Too many open files|Resource temporarily unavailable|Read-only file system"
+    r"|Input/output error|Permission denied",
     re.IGNORECASE,
 )
 _LACKING = re.compile(r"Unknown (en|de)coder|Unknown (filter|muxer)|No such filter", re.IGNORECASE)
-# "[mov,mp4 @ 0x55d0] [error] moov atom not found": who says it, and how bad it is.
-_COMPLAINT = re.compile(r"^(?:\[[^\]]*\] )?\[(?:error|fatal|panic)\] (.+)$", re.MULTILINE)
+# "[mov,mp4 @ 0x55d0] [error] moov atom not found": who says it, and how bad it is. Some of the
+# libraries have a way of their own: "x264 [error]: malloc of size 5529668 failed".
+_COMPLAINT = re.compile(
+    r"^(?:(?:\[[^\]]*\] )*|\w+ )\[(?:error|fatal|panic)\]:? (.+)$", re.MULTILINE
+)
 # What is said in the end, whatever went wrong.
 _EMPTY_WORDS = re.compile(
     r"Conversion failed|Error (opening|sending|submitting|while|during|initializing)|Terminating"
@@ -46,20 +51,23 @@ _EMPTY_WORDS = re.compile(
 )
 
 
-def failure(ended: Ended, bounds: Bounds, hidden: Sequence[Path]) -> RindleError:
-    """The typed error for a run that did not succeed. ``hidden`` are paths that are not to be told:
-    the text is shown to people who may not know them (S29)."""
+def failure(ended: Ended, bounds: Bounds, source: Path, folder: Path) -> RindleError:
+    """The typed error for a run that did not succeed."""
     if ended.timed_out:
         return _out_of_time(ended, bounds)
     if ended.exit_code == NOT_STARTED:
         return Misconfigured("transcoder_missing", hint=f"it does not start here; {INSTALL}")
+    if ended.cpu_seconds is not None and ended.cpu_seconds >= bounds.cpu_seconds:
+        return ContentRefused("transcode_timeout", seconds=bounds.cpu_seconds)
     if (number := _signal(ended)) is not None:
         return _killed(number, ended, bounds)
-    return _complaint(ended, bounds, hidden)
+    if _DISK.search(_complaints(ended)):
+        return disk_full(source, folder)
+    return _complaint(ended, bounds, (source, folder))
 
 
 def _out_of_time(ended: Ended, bounds: Bounds) -> RindleError:
-    if ended.cpu_seconds < _BUSY_SHARE * bounds.wall_seconds:
+    if ended.cpu_seconds is not None and ended.cpu_seconds < _BUSY_SHARE * bounds.wall_seconds:
         return TransientFailure("transcoder_stopped", signal="it was given no processor time")
     return ContentRefused("transcode_timeout", seconds=bounds.wall_seconds)
 
@@ -73,15 +81,13 @@ def _signal(ended: Ended) -> int | None:
 
 
 def _killed(number: int, ended: Ended, bounds: Bounds) -> RindleError:
-    if number in (signal.SIGXCPU, signal.SIGKILL) and ended.cpu_seconds >= bounds.cpu_seconds:
-        return ContentRefused("transcode_timeout", seconds=bounds.cpu_seconds)
     if number == signal.SIGXFSZ:
         return _too_large(bounds)
+    if number not in _ITS_OWN_FAULT:
+        return TransientFailure("transcoder_stopped", signal=_named(number))
     if _MEMORY.search(ended.last_words):
         return ContentRefused("transcode_memory", limit=bounds.memory_bytes)
-    if number in _ITS_OWN_FAULT:
-        return ContentRefused("transcode_failed", detail=f"ffmpeg died of {_named(number)}")
-    return TransientFailure("transcoder_stopped", signal=_named(number))
+    return ContentRefused("transcode_failed", detail=f"ffmpeg died of {_named(number)}")
 
 
 _ITS_OWN_FAULT = frozenset(
@@ -94,13 +100,14 @@ def _too_large(bounds: Bounds) -> RindleError:
     return ContentRefused("transcode_failed", detail=most)
 
 
+def _complaints(ended: Ended) -> str:
+    return "\n".join(_COMPLAINT.findall(ended.last_words))
+
+
 def _complaint(ended: Ended, bounds: Bounds, hidden: Sequence[Path]) -> RindleError:
-    said = "\n".join(_COMPLAINT.findall(ended.last_words))
-    detail = complaint(ended.last_words, hidden)
+    said, detail = _complaints(ended), complaint(ended.last_words, hidden)
     if _MEMORY.search(said):
         return ContentRefused("transcode_memory", limit=bounds.memory_bytes)
-    if _DISK.search(said):
-        return TransientFailure("transcoder_stopped", signal="the disk is full")
     if _MACHINE.search(said):
         return TransientFailure("transcoder_stopped", signal=detail)
     if _LACKING.search(said):
@@ -109,7 +116,8 @@ def _complaint(ended: Ended, bounds: Bounds, hidden: Sequence[Path]) -> RindleEr
 
 
 def complaint(said: str, hidden: Sequence[Path] = ()) -> str:
-    """The last complaint that names a cause, short and printable."""
+    """The last complaint that names a cause, short and printable. ``hidden`` are paths that are not
+    told: it is shown to people who may not know them (S29)."""
     lines = [each for each in _COMPLAINT.findall(said) if not _EMPTY_WORDS.match(each)]
     lines = lines or _COMPLAINT.findall(said) or said.strip().splitlines() or ["no reason given"]
     text = lines[-1]

@@ -15,9 +15,10 @@ from pathlib import Path
 from rindle_django.conf import config
 from rindle_django.errors import ContentRefused, Misconfigured, TransientFailure
 from rindle_django.media.av.bounds import MEGABYTE, Bounds
-from rindle_django.media.av.demuxers import demuxer_of
 from rindle_django.media.av.failures import INSTALL, failure
 from rindle_django.media.av.guest import Guest, Hear, watched_by_default
+from rindle_django.media.av.needs import is_media
+from rindle_django.media.types import MEDIA_TYPES, canonical
 
 MOST_STDOUT = 16 * MEGABYTE
 MOST_STREAMS = 64
@@ -49,7 +50,7 @@ def _brought_along() -> str | None:
     with suppress(ImportError, RuntimeError):
         from imageio_ffmpeg import get_ffmpeg_exe
 
-        return str(get_ffmpeg_exe())
+        return shutil.which(get_ffmpeg_exe())
     return None
 
 
@@ -90,8 +91,8 @@ def run(
     except OSError as error:
         raise TransientFailure("transcoder_stopped", signal=error.strerror or "OSError") from error
     if ended.exit_code or ended.timed_out:
-        raise failure(ended, bounds, (source, folder))
-    return Finished(ended.cpu_seconds, ended.last_words, bytes(output.received))
+        raise failure(ended, bounds, source, folder)
+    return Finished(ended.cpu_seconds or 0.0, ended.last_words, bytes(output.received))
 
 
 def to(path: Path) -> str:
@@ -112,15 +113,18 @@ def _opened(source: Path, mime: str, bounds: Bounds, options: Sequence[str]) -> 
     """The input: one local file, read as what it was found to be and nothing else (S11)."""
     demuxer = demuxer_of(mime)
     return [
-        *("-protocol_whitelist", "file", "-format_whitelist", _WHITELISTED.get(demuxer, demuxer)),
+        *("-protocol_whitelist", "file", "-format_whitelist", demuxer),
         *("-max_streams", str(MOST_STREAMS), "-threads", str(bounds.threads)),
         *options,
         *("-f", demuxer, "-i", to(source)),
     ]
 
 
-# The whitelist compares with all names of a demuxer at once.
-_WHITELISTED = {"mov": "mov,mp4,m4a,3gp,3g2,mj2", "matroska": "matroska,webm"}
+def demuxer_of(mime: str) -> str:
+    """FFmpeg's name for it. Raises ContentRefused for a type that is neither audio nor video."""
+    if not is_media(mime) or (demuxer := MEDIA_TYPES[canonical(mime)].loader) is None:
+        raise ContentRefused("media_unreadable", detail=f"{mime} is neither audio nor video")
+    return demuxer
 
 
 class _Gathered:

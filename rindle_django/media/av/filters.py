@@ -35,21 +35,21 @@ def fitted(facts: MediaFacts, shorter: int) -> tuple[int, int]:
     shape of the source, and never larger than it (W3.14). Raises ContentRefused."""
     if not facts.width or not facts.height:
         raise ContentRefused("video_missing")
-    scale = min(Fraction(1), Fraction(shorter, min(facts.width, facts.height)))
-    return _even(facts.width * scale), _even(facts.height * scale)
+    scale = min(Fraction(1), Fraction(shorter // 2 * 2, min(facts.width, facts.height)))
+    return _even(facts.width, scale), _even(facts.height, scale)
 
 
 def within_width(facts: MediaFacts, width: int) -> tuple[int, int]:
     """Width and height, even, at most ``width`` wide and never larger than the source."""
     if not facts.width or not facts.height:
         raise ContentRefused("video_missing")
-    scale = min(Fraction(1), Fraction(width, facts.width))
-    return _even(facts.width * scale), _even(facts.height * scale)
+    scale = min(Fraction(1), Fraction(width // 2 * 2, facts.width))
+    return _even(facts.width, scale), _even(facts.height, scale)
 
 
-def _even(length: Fraction) -> int:
-    """The next even number below, so that nothing is enlarged."""
-    return max(2, int(length) // 2 * 2)
+def _even(length: int, scale: Fraction) -> int:
+    """The nearest even number, that is not larger than the source."""
+    return max(2, min(round(length * scale / 2) * 2, length // 2 * 2))
 
 
 def picture(facts: MediaFacts, size: tuple[int, int], *, pixels: str = "yuv420p") -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rindle_django.errors import ContentRefused
 from rindle_django.media.av import ffmpeg
+from rindle_django.media.av.failures import failure
 from rindle_django.media.av.filters import FIRST_VIDEO, chained, picture
+from rindle_django.media.av.guest import Ended
 from rindle_django.media.av.work import Work
 
 # So many frames are decoded at most on the way from a key frame to where we want to be; then what
@@ -31,6 +34,7 @@ class Film:
     """The pictures of a piece of work's source."""
 
     work: Work
+    _begun: float = field(default_factory=time.monotonic, init=False)
     _refusal: ContentRefused | None = field(default=None, init=False)
 
     def seconds(self) -> float:
@@ -63,7 +67,7 @@ class Film:
     def _raw(self, at: float, chain: str, most: int, length: int) -> list[bytes]:
         received = bytearray()
         try:
-            self.work.run(
+            self._rest_of_the_work().run(
                 (
                     *("-map", FIRST_VIDEO, "-vf", chain, "-fps_mode", "passthrough"),
                     *("-frames:v", str(most), "-f", "rawvideo", "pipe:1"),
@@ -79,6 +83,15 @@ class Film:
             self._refusal = refusal
             return []
         return list(_pieces(bytes(received), length))
+
+    def _rest_of_the_work(self) -> Work:
+        """The work with what is left of its time: that is for all frames together."""
+        bounds = self.work.bounds
+        left = bounds.wall_seconds - (time.monotonic() - self._begun)
+        if left <= 0:
+            spent = Ended(0, sum(self.work.spent), timed_out=True, last_words="")
+            raise failure(spent, bounds, self.work.source, self.work.folder)
+        return replace(self.work, bounds=replace(bounds, wall_seconds=left))
 
     def _measured(self) -> float:
         heard = [0.0]

@@ -31,10 +31,11 @@ Hear = Callable[[bytes], object]
 
 @dataclass(frozen=True)
 class Ended:
-    """How it ended. ``exit_code`` is negative for a signal."""
+    """How it ended. ``exit_code`` is negative for a signal; ``cpu_seconds`` None if nobody counted:
+    who watches is killed with what it watches."""
 
     exit_code: int
-    cpu_seconds: float
+    cpu_seconds: float | None
     timed_out: bool
     last_words: str
 
@@ -48,7 +49,7 @@ class Guest:
         self._kept = launch.BY_WATCHING if watched else launch.BY_KERNEL
         self._stderr = b""
         self._selector = selectors.DefaultSelector()
-        self._cpu_seconds = 0.0
+        self._cpu_seconds: float | None = None
 
     def attend(
         self, arguments: Callable[[int], Sequence[str]], on_output: Hear, on_report: Hear
@@ -151,7 +152,8 @@ class Guest:
             return True
         if pid:
             process.returncode = os.waitstatus_to_exitcode(status)
-            self._cpu_seconds = usage.ru_utime + usage.ru_stime
+            if how == os.WNOHANG or self._kept == launch.BY_KERNEL:
+                self._cpu_seconds = usage.ru_utime + usage.ru_stime
         return bool(pid)
 
 

@@ -151,7 +151,7 @@ def _checked(work: Work, planned: Planned) -> tuple[Rendition, int]:
         duration_ms=work.facts.duration_ms,
         size=planned.size,
     )
-    segments = _segments(planned, facts)
+    segments = _segments(work, planned, facts)
     duration_ms = round(sum(each.seconds for each in segments) * 1000)
     check_duration(duration_ms, work.facts.duration_ms)
     peak, average = playlists.bandwidths(segments)
@@ -167,14 +167,16 @@ def _checked(work: Work, planned: Planned) -> tuple[Rendition, int]:
     return rendition, duration_ms
 
 
-def _segments(planned: Planned, facts: MediaFacts) -> list[Segment]:
+def _segments(work: Work, planned: Planned, facts: MediaFacts) -> list[Segment]:
     """Those of the rendition's playlist, which is made to tell its whole length."""
     text = planned.playlist.path.read_text(encoding="utf-8")
     segments = playlists.segments(text, planned.media.path)
-    missing = (facts.duration_ms or 0) / 1000 - sum(each.seconds for each in segments)
-    if missing > _UNTOLD_SECONDS:
-        text = playlists.lengthened(text, missing)
-        planned.playlist.path.write_text(text, encoding="utf-8")
+    whole = min(facts.duration_ms or 0, work.facts.duration_ms or 0) / 1000
+    missing = whole - sum(each.seconds for each in segments)
+    if missing < _UNTOLD_SECONDS:
+        return segments
+    text = playlists.lengthened(text, missing)
+    planned.playlist.path.write_text(text, encoding="utf-8")
     return playlists.segments(text, planned.media.path)
 
 

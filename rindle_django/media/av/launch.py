@@ -36,7 +36,7 @@ _FOR_THE_WORKER = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signa
 def main() -> None:
     kept, parent, memory, cpu, size, nice = sys.argv[1], *map(int, sys.argv[2:7])
     program, arguments = sys.argv[7], sys.argv[7:]
-    if sys.platform == "linux":
+    if kept == BY_KERNEL:
         isolate()
     leave_if_orphaned(parent)
     signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_THE_WORKER)

@@ -49,13 +49,14 @@ def length_of(walk: Walk, *, claims_are_kept: bool) -> float | None:
     try:
         if claimed is not None and claimed <= walk.most and _near(_tail(walk, claimed), claimed):
             return claimed
-        measured = _whole(walk)
+        span = _whole(walk)
     except _Late:
         return claimed
-    lost = (claimed or 0.0) - (measured or 0.0)
+    # Fragments count from zero, also where the first picture is shown later.
+    lost = (claimed or 0.0) - (max(span[1], span[1] - span[0]) if span else 0.0)
     if claims_are_kept and claimed and lost > max(_LOST, _LOST_SHARE * claimed):
         raise ContentRefused("media_truncated")
-    return measured
+    return span[1] - span[0] if span else None
 
 
 def _claimed(walk: Walk) -> float | None:
@@ -85,8 +86,8 @@ def _tail(walk: Walk, claimed: float) -> float | None:
     return max(ends) - start if ends else None
 
 
-def _whole(walk: Walk) -> float | None:
-    """From the first packet's begin to the last one's end; past the limit it does not matter."""
+def _whole(walk: Walk) -> tuple[float, float] | None:
+    """The first packet's begin and the last one's end; past the limit it does not matter."""
     first, last = None, None
     with walk.reopen() as container:
         streams = [container.streams[each.index] for each in walk.streams]
@@ -95,7 +96,7 @@ def _whole(walk: Walk) -> float | None:
             last = end if last is None else max(last, end)
             if last - first > walk.most:
                 break
-    return last - first if first is not None and last is not None else None
+    return (first, last) if first is not None and last is not None else None
 
 
 def _spans(found: Iterable[Packet[Any]], deadline: float) -> Iterable[tuple[float, float]]:

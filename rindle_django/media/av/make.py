@@ -14,6 +14,7 @@ from typing import Any
 from rindle_django.errors import ContentRefused
 from rindle_django.media.av.bounds import Bounds
 from rindle_django.media.av.facts import MediaFacts
+from rindle_django.media.av.room import check_room
 from rindle_django.media.av.work import Work
 from rindle_django.media.rendering import Rendered
 from rindle_django.profiles.recipes import Recipe
@@ -60,7 +61,7 @@ def make(
     )
     kept: tuple[Path, ...] = ()
     try:
-        work.check_room()
+        check_room(source, work.folder)
         rendered = _maker(recipe)(work, recipe)
         work.on_progress(100)
         kept = (target, *(part.path for part in rendered.parts))

@@ -49,7 +49,7 @@ class Rendition:
 
 def segments(text: str, media: Path) -> list[Segment]:
     """The segments of a media playlist. Raises ContentRefused("output_mismatch") unless they lie
-    one behind the other in ``media``, and nowhere else."""
+    one behind the other in ``media``, up to its end."""
     found = [
         (match["name"], Segment(float(match["seconds"]), int(match["length"]), int(match["start"])))
         for match in _SEGMENT.finditer(text)
@@ -63,8 +63,8 @@ def segments(text: str, media: Path) -> list[Segment]:
         if segment.start != end:
             raise ContentRefused("output_mismatch", detail="segments that overlap or leave gaps")
         end += segment.length
-    if end > media.stat().st_size:
-        raise ContentRefused("output_mismatch", detail="segments that end behind their file")
+    if end != media.stat().st_size:
+        raise ContentRefused("output_mismatch", detail="segments of more or less than their file")
     return [segment for _, segment in found]
 
 

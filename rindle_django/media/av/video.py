@@ -23,45 +23,51 @@ _EFFORT: Mapping[str, Mapping[str, str]] = {
 
 
 def make_video(work: Work, recipe: VideoRecipe) -> Rendered:
-    size = filters.fitted(work.facts, recipe.resolution)
-    heard = recipe.audio and work.facts.has_audio
-    work.run(
-        [
-            *("-map", filters.FIRST_VIDEO, *_sound(work.facts, recipe, heard=heard)),
-            *filters.STRIPPED,
-            *("-vf", _frames(work.facts, recipe, size)),
-            *encoder_arguments(work, recipe),
-            *_container(recipe),
-            to(work.target),
-        ]
-    )
+    work.run(arguments_of(work, recipe))
     found = verified(
         work.target,
         recipe.content_type,
         video=True,
-        audio=heard,
+        audio=_is_heard(work.facts, recipe),
         duration_ms=work.facts.duration_ms,
-        size=size,
+        size=filters.fitted(work.facts, recipe.resolution),
     )
     return _rendered(work, recipe, found)
 
 
-def _frames(facts: MediaFacts, recipe: VideoRecipe, size: tuple[int, int]) -> str:
+def arguments_of(work: Work, recipe: VideoRecipe) -> list[str]:
+    """All that FFmpeg is told behind its input."""
+    return [
+        *("-map", filters.FIRST_VIDEO, *_sound(work.facts, recipe)),
+        *filters.STRIPPED,
+        *("-vf", _frames(work.facts, recipe)),
+        *_encoder(work, recipe),
+        *_container(recipe),
+        to(work.target),
+    ]
+
+
+def _is_heard(facts: MediaFacts, recipe: VideoRecipe) -> bool:
+    return recipe.audio and facts.has_audio
+
+
+def _frames(facts: MediaFacts, recipe: VideoRecipe) -> str:
     """Those that are left out need not be scaled."""
+    size = filters.fitted(facts, recipe.resolution)
     return filters.chained(
         filters.rate_filter(facts, recipe.max_frame_rate), filters.picture(facts, size)
     )
 
 
-def _sound(facts: MediaFacts, recipe: VideoRecipe, *, heard: bool) -> list[str]:
-    if not heard:
+def _sound(facts: MediaFacts, recipe: VideoRecipe) -> list[str]:
+    if not _is_heard(facts, recipe):
         return ["-an"]
     codec = "aac" if recipe.codec == "h264" else "opus"
     arguments = filters.audio_arguments(facts, codec, recipe.audio_bitrate)
     return ["-map", filters.FIRST_AUDIO, "-af", filters.IN_STEP, *arguments]
 
 
-def encoder_arguments(work: Work, recipe: VideoRecipe) -> list[str]:
+def _encoder(work: Work, recipe: VideoRecipe) -> list[str]:
     rate = filters.frame_rate(work.facts, recipe.max_frame_rate)
     return [
         *_ENCODERS[recipe.codec](recipe),

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-from rindle_django.errors import TransientFailure
 from rindle_django.media.av import ffmpeg
-from rindle_django.media.av.bounds import MEGABYTE, Bounds
+from rindle_django.media.av.bounds import Bounds
 from rindle_django.media.av.facts import MediaFacts
 from rindle_django.media.av.guest import Hear
 from rindle_django.media.rendering import Part
 from rindle_django.media.types import extension_for
-
-_LEAST_ROOM = 64 * MEGABYTE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,16 +88,6 @@ class Work:
             self.on_progress(start + int((end - start) * min(1.0, done / seconds)))
 
         return tell
-
-    def check_room(self) -> None:
-        """Refuse to begin where there is no room for as much again as the source holds.
-
-        Raises TransientFailure("disk_full").
-        """
-        needed = max(_LEAST_ROOM, self.source.stat().st_size)
-        free = shutil.disk_usage(self.folder).free
-        if free < needed:
-            raise TransientFailure("disk_full", needed=needed, folder="TEMP_DIR", free=free)
 
     def clean(self, *kept: Path) -> None:
         """Remove all that was made, but what is ``kept``."""

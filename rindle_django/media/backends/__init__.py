@@ -57,12 +57,22 @@ class ImageBackend(Protocol[Picture]):
     def interesting(self, picture: Picture, placement: Placement, gravity: str) -> Box:
         """The part worth keeping, by ``attention`` or ``entropy``."""
 
+    def glimpse(self, picture: Picture, most: int) -> tuple[int, int, bytes]:
+        """The mean colours of the picture's parts, at most so many on a side: how many across and
+        down, and their red, green, blue and alpha."""
+
     def save(self, picture: Picture, recipe: ImageRecipe, target: Path) -> None:
         """Write the picture without metadata; its profile only if the recipe keeps it."""
 
     def save_animation(
         self, animation: Animation[Picture], recipe: ImageRecipe, target: Path
     ) -> None: ...
+
+
+def shrinkage(size: Size, most: int) -> tuple[int, int]:
+    """By which whole numbers to divide width and height so that neither is more than ``most``."""
+    factor = -(-max(size) // most)
+    return min(factor, size[0]), min(factor, size[1])
 
 
 # In order of preference. Import errors are OSError where libvips itself is missing.

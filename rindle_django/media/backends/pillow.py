@@ -11,7 +11,7 @@ from typing import Any
 import PIL
 from PIL import Image, ImageCms, ImageOps, features
 
-from rindle_django.media.backends import ANIMATED_TYPES, Animation, heic
+from rindle_django.media.backends import ANIMATED_TYPES, Animation, heic, shrinkage
 from rindle_django.media.backends.interest import most_interesting
 from rindle_django.media.geometry import Box, Placement, Size
 from rindle_django.media.limits import ImageHeader
@@ -87,6 +87,10 @@ class Pillow:
 
     def interesting(self, picture: Picture, placement: Placement, gravity: str) -> Box:
         return most_interesting(picture, placement, colourful=gravity == "attention")
+
+    def glimpse(self, picture: Picture, most: int) -> tuple[int, int, bytes]:
+        small = picture.reduce(shrinkage(picture.size, most))
+        return (*small.size, small.convert("RGBA").tobytes())
 
     def save(self, picture: Picture, recipe: ImageRecipe, target: Path) -> None:
         profile = picture.info.get("icc_profile")

@@ -13,7 +13,7 @@ os.environ["VIPS_BLOCK_UNTRUSTED"] = "1"
 
 import pyvips
 
-from rindle_django.media.backends import ANIMATED_TYPES, Animation, heic
+from rindle_django.media.backends import ANIMATED_TYPES, Animation, heic, shrinkage
 from rindle_django.media.geometry import Box, Placement, Size
 from rindle_django.media.limits import ImageHeader
 from rindle_django.profiles.recipes import ImageRecipe
@@ -117,6 +117,12 @@ class Vips:
     def interesting(self, picture: Picture, placement: Placement, gravity: str) -> Box:
         found = picture.smartcrop(*placement.cut, interesting=gravity)
         return Box(-found.xoffset, -found.yoffset, *placement.cut)
+
+    def glimpse(self, picture: Picture, most: int) -> tuple[int, int, bytes]:
+        small = picture.shrink(*shrinkage((picture.width, picture.height), most))
+        coloured = small if small.interpretation == "srgb" else small.colourspace("srgb")
+        whole = coloured if coloured.hasalpha() else coloured.addalpha()
+        return whole.width, whole.height, bytes(whole.write_to_memory())
 
     def save(self, picture: Picture, recipe: ImageRecipe, target: Path) -> None:
         _SAVERS[recipe.format](picture, recipe, str(target))

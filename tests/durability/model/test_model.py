@@ -1,4 +1,4 @@
-"""Some hundred histories against the reference; the command runs as many as it is told to."""
+"""Some histories against the reference; the command runs as many as it is told to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.durability.model.ground import kept_in
 from tests.durability.model.machine import FIRED, RULES, Machine
 from tests.durability.model.world import weathered
 
-EXAMPLES, STEPS = 15, 40
+EXAMPLES, STEPS = 8, 40
 
 
 @pytest.fixture(autouse=True)
@@ -42,4 +42,4 @@ def test_any_history_leaves_what_the_reference_says__I1_I24():
     )
     assert FIRED.total() - before > EXAMPLES * STEPS / 2
     # A sample this small need not come to every rule; the command has to.
-    assert len(set(RULES) & set(FIRED)) > len(RULES) * 2 / 3, set(RULES) - set(FIRED)
+    assert len(set(RULES) & set(FIRED)) > len(RULES) / 2, set(RULES) - set(FIRED)
