@@ -15,7 +15,7 @@ from django.utils.decorators import sync_and_async_middleware
 def admin_policy(respond: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
     """Middleware that sends the policy with every page of the admin.
 
-    Of both kinds: a stream of progress would otherwise keep a thread for as long as it lives.
+    Of both kinds, so that a request of an ASGI server need not change threads for it.
     """
 
     async def sending_async(request: HttpRequest) -> HttpResponse:

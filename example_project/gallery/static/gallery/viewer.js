@@ -30,7 +30,7 @@ export class Viewer {
   async show(card) {
     this.card = card;
     this.#clear(card);
-    if (!this.dialog.open) this.dialog.showModal();
+    if (!this.dialog.open) this.#begin();
     try {
       const asset = await this.server.progress(card.asset);
       if (this.card !== card) return;
@@ -40,6 +40,11 @@ export class Viewer {
     } catch (refusal) {
       if (this.card === card) this.#problem(refusal.message);
     }
+  }
+
+  #begin() {
+    this.dialog.showModal();
+    this.#part("close").focus(); // by itself the browser takes a player, even one that is hidden
   }
 
   #tell(asset) {
