@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,11 +11,11 @@ import imageio_ffmpeg
 import pytest
 from playwright.sync_api import Page
 
-from rindle_django import Playback, streaming_url, variant_url
-from rindle_django.testing import Recorder
+from rindle_django import HLSRecipe, streaming_url, variant_url
+from rindle_django.models import Variant
+from rindle_django.testing import Recorder, drain_jobs
 from tests.browser.conftest import launched
 from tests.delivery.films import (
-    PLAYLIST,
     cinema,
     expected,
     filled,
@@ -24,6 +23,8 @@ from tests.delivery.films import (
     name_of,
     published,
 )
+from tests.kit import declared
+from tests.transcoding.clips import clip, filmed
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -180,61 +181,37 @@ async function load(address, codecs) {
 )
 
 
-@pytest.fixture(scope="module")
-def segmented(snow: bytes, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, bytes]:
-    """Three seconds as HLS: the text of the playlist, with ``{film}`` for the one file of it."""
-    folder = tmp_path_factory.mktemp("hls")
-    (folder / "snow.mp4").write_bytes(snow)
-    ffmpeg(
-        *("-i", folder / "snow.mp4", "-t", 3, "-c:v", "libx264", "-preset", "ultrafast"),
-        *("-crf", 32, "-g", 25, "-profile:v", "baseline", "-level", "3.0", "-c:a", "aac"),
-        *("-f", "hls", "-hls_segment_type", "fmp4", "-hls_flags", "single_file"),
-        *("-hls_time", 1, "-hls_playlist_type", "vod", folder / "out.m3u8"),
-    )
-    text = (folder / "out.m3u8").read_text().replace("out.m4s", "{film}")
-    return text, (folder / "out.m4s").read_bytes()
+@pytest.fixture
+def stream() -> Iterator[Variant]:
+    """Of a private film, three seconds long, that went all the way through the pipeline."""
+    recipe = HLSRecipe(resolutions=(240,), effort="fast", segment_seconds=1)
+    with declared("reel", content_types=("video/mp4",), variants={"stream": recipe}):
+        asset = filmed(content=clip(3, "320x240", 25))
+        drain_jobs()
+        yield Variant.objects.select_related("asset").get(asset=asset, state="ready")
 
 
-def streamed(segmented: tuple[str, bytes]) -> Playback:
-    """A private film with a stream of one rendition."""
-    text, content = segmented
-    asset = film(duration_ms=3000)
-    main = expected(asset, PLAYLIST, extension=".m3u8")
-    playlist = expected(asset, PLAYLIST, part_of=main, extension=".m3u8")
-    part = expected(asset, "video/mp4", part_of=main)
-    filled(part, content)
-    filled(playlist, text.replace("{film}", name_of(part)).encode())
-    rendition = "BANDWIDTH=9000000,RESOLUTION=320x240"
-    filled(main, f"#EXTM3U\n#EXT-X-STREAM-INF:{rendition}\n{name_of(playlist)}\n".encode())
-    published(asset, "hls", main)
-    playback = streaming_url(asset)
+def test_a_script_plays_a_private_stream(stream: Variant, live_server: Any, events: Recorder):
+    playback = streaming_url(stream.asset)
     assert playback.kind == "hls"
-    return playback
-
-
-def test_a_script_plays_a_private_stream(
-    segmented: tuple[str, bytes], live_server: Any, events: Recorder
-):
-    playback = streamed(segmented)
+    codecs = stream.details["renditions"][0]["codecs"]
 
     def visit(page: Page) -> tuple[int, float, float, int]:
-        count = page.evaluate(
-            "([address, codecs]) => load(address, codecs)",
-            [playback.url, "avc1.42c01e, mp4a.40.2"],
-        )
+        count = page.evaluate("([url, codecs]) => load(url, codecs)", [playback.url, codecs])
         return count, play(page), seek(page, 2.5), len(ranges(events))
 
     count, moved, landed, asked = watch(live_server.url, HLS_PLAYER, visit)
-    assert count == len(re.findall("EXTINF", segmented[0])) == 3
+    assert count == 3
     assert moved > 0.3
     assert landed >= 2.5
     assert asked == count + 1  # and the header
 
 
 def test_a_browser_that_knows_hls_plays_a_private_stream_by_itself(
-    segmented: tuple[str, bytes], live_server: Any, events: Recorder
+    stream: Variant, live_server: Any, events: Recorder
 ):
-    source = f'<source src="{streamed(segmented).url}" type="{PLAYLIST}">'
+    playback = streaming_url(stream.asset)
+    source = f'<source src="{playback.url}" type="{playback.mime}">'
     body = PLAYER.format("").replace("</video>", f"{source}</video>")
     moved, landed = watch(live_server.url, body, lambda page: (play(page), seek(page, 2.5)))
     assert moved > 0.3

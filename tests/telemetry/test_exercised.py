@@ -1,6 +1,4 @@
-"""Every one of the sixteen is emitted by a real flow, or stands ready for one that is not there
-yet: which of the two, nobody may leave unsaid.
-"""
+"""Every one of the sixteen is emitted by a real flow."""
 
 from __future__ import annotations
 
