@@ -11,7 +11,7 @@ ARGS ?=
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/
 
-.PHONY: help venv demo drill test crashpoints chaos mutants model schedules recovery throughput million bench-operations lint imports types migrations docs package check clean
+.PHONY: help venv demo drill test crashpoints chaos mutants model schedules recovery throughput million bench-operations bench-transcode lint imports types migrations docs package check clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +54,9 @@ million: $(READY) ## a storage of a million objects compared with its ledger (RO
 bench-operations: $(READY) ## what an operator waits for, at scale (ASSETS=1000000)
 	$(RUN)python -m benchmarks.seed --assets $(ASSETS)
 	$(RUN)python -m benchmarks.operations $(ARGS)
+
+bench-transcode: $(READY) ## what making a video costs over bare FFmpeg (ARGS=--whole: a whole job)
+	$(RUN)python -m benchmarks.transcode $(ARGS)
 
 lint: $(READY) ## style and formatting
 	$(RUN)ruff check .

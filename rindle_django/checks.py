@@ -60,7 +60,7 @@ def _fits(name: str, default: object, value: object) -> bool:
     if value is None:
         return "None" in declared
     if declared.startswith("Literal"):
-        return f'"{value}"' in declared
+        return repr(value) in declared
     if default is None:
         default = 0 if "int" in declared else ""
     if isinstance(default, bool) or isinstance(value, bool):

@@ -33,6 +33,8 @@ RENEWED_AFTER = 1 / 3
 SURE_FOR = 2 / 3
 # How often, in seconds, a holder looks whether its work was cancelled or taken over.
 LOOK_EVERY = 2.0
+# And while the work tells how far it has come, which is written down along with the look.
+TELL_EVERY = 1.0
 
 
 def unclaimed() -> Q:
@@ -109,6 +111,14 @@ class Holding:
         self._lost: set[Any] = set()
         self._renewed = _clock()
         self.writing: list[StoredObject] = []
+        self._news: dict[Any, dict[str, Any]] = {}
+
+    def tell(self, row: Claimable, **news: Any) -> None:
+        """Have ``news`` of the work written on ``row`` with the next look, if it is held still.
+
+        The one who works does not wait for the database: what it tells later replaces this.
+        """
+        self._news[row.pk] = news
 
     def holds(self, row: Claimable) -> bool:
         """Whether this worker may still go on with ``row``."""
@@ -130,9 +140,13 @@ class Holding:
         self._renewed = began
 
     def look(self) -> None:
-        """See whether somebody cancelled the work or took it over."""
+        """See whether somebody cancelled the work or took it over, or whether nobody wants it any
+        more; write down what is new of it."""
         for row in self._held_rows():
-            self._note(row, _lease_of(row).exists())
+            lease = _lease_of(row)
+            if news := self._news.pop(row.pk, None):
+                lease.update(**news)
+            self._note(row, lease.filter(row.wanted).exists())
 
     def due_for_renewal(self) -> bool:
         return _clock() - self._renewed >= config().LEASE * RENEWED_AFTER
@@ -150,14 +164,15 @@ def _lease_of(row: Claimable) -> Any:
 
 
 @contextmanager
-def kept_alive(rows: Sequence[Claimable]) -> Iterator[Holding]:
+def kept_alive(rows: Sequence[Claimable], *, look_every: float = LOOK_EVERY) -> Iterator[Holding]:
     """Renew the leases of ``rows`` from a thread of its own while the work goes on.
 
-    What takes long inside is interrupted when all claims are lost.
+    What takes long inside is interrupted when all claims are lost, which is seen within
+    ``look_every`` seconds.
     """
     done, holding = threading.Event(), Holding(rows)
     renewer = threading.Thread(
-        target=_keep_alive, args=(holding, done), daemon=True, name="rindle-lease"
+        target=_keep_alive, args=(holding, done, look_every), daemon=True, name="rindle-lease"
     )
     renewer.start()
     try:
@@ -168,8 +183,8 @@ def kept_alive(rows: Sequence[Claimable]) -> Iterator[Holding]:
         renewer.join()
 
 
-def _keep_alive(holding: Holding, done: threading.Event) -> None:
-    pause = min(LOOK_EVERY, config().LEASE * RENEWED_AFTER)
+def _keep_alive(holding: Holding, done: threading.Event, look_every: float) -> None:
+    pause = min(look_every, config().LEASE * RENEWED_AFTER)
     try:
         while not done.wait(pause):
             _look_after(holding)
@@ -181,8 +196,7 @@ def _look_after(holding: Holding) -> None:
     try:
         if holding.due_for_renewal():
             holding.renew()
-        else:
-            holding.look()
+        holding.look()
     except (DatabaseError, InterfaceError):
         # Asked again on a fresh connection; in the end the clock decides.
         logger.warning("Leases could not be renewed", exc_info=True)

@@ -1,11 +1,14 @@
 """The ledger of objects: a key is written down before its first byte, and struck off only when
 the storage has confirmed its absence. Nothing is stored or deleted except through here.
+
+An output of several files has a main object, and its parts: what is done to the main one of them
+is done to all.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from django.db import transaction
@@ -18,20 +21,30 @@ from rindle_django.storage import PREFIXES
 
 
 def expect(
-    asset: Asset, purpose: str, *, settles_in: float, extension: str = "", content_type: str = ""
+    asset: Asset,
+    purpose: str,
+    *,
+    settles_in: float,
+    extension: str = "",
+    content_type: str = "",
+    identity: uuid.UUID | None = None,
+    part_of: StoredObject | None = None,
 ) -> StoredObject:
     """Write down a fresh key. It has to be committed before anybody can write the object.
 
     ``settles_in`` is the time in seconds after which no writer can be writing it any more; a
     worker that still does says so by ``still_writing``. Keys hold the asset's and the object's id
     and are never reused: who removes an object of its own can never remove another's (W1.8).
+    ``identity`` is a fresh id for which its maker has a use already: the other files of an output
+    call a ``part_of`` it by that name.
     """
-    identity = uuid.uuid4()
+    identity = identity or uuid.uuid4()
     settles_at = Now() + timedelta(seconds=settles_in)
     return StoredObject.objects.create(
         id=identity,
         asset=asset,
         purpose=purpose,
+        part_of=part_of,
         storage=asset.storage,
         key=f"{PREFIXES[purpose]}/{str(asset.pk)[:2]}/{asset.pk}/{identity}{extension}",
         content_type=content_type,
@@ -47,7 +60,7 @@ def still_writing(objects: Iterable[StoredObject], *, settles_in: float) -> int:
     Doomed ones too: a purge that deleted them now would be overtaken by the write (W1.4).
     """
     settles_at = Now() + timedelta(seconds=settles_in)
-    rows = _as_queryset(objects).filter(state__in=("expected", "doomed"))
+    rows = _with_parts(objects).filter(state__in=("expected", "doomed"))
     # Not sooner than it was: a former output may be kept for longer than its writer lives.
     later = Greatest(settles_at, F("settles_at"))
     return rows.update(settles_at=later, wake_at=later)
@@ -82,13 +95,15 @@ def confirm(
 def doom(objects: QuerySet[StoredObject] | Iterable[StoredObject], *, settled: bool = False) -> int:
     """Nobody needs these objects any more. Call it in the transaction that stops needing them.
 
+    A queryset has to name the parts as well; with objects, their parts are meant, too.
     ``settled`` says that their writer is the caller and has stopped writing; it holds for those
     that somebody else has doomed meanwhile, too.
     """
-    rows = _as_queryset(objects).filter(state__in=("expected", "present"))
+    family = _with_parts(objects)
+    rows = family.filter(state__in=("expected", "present"))
     settles_at = Now() if settled else F("settles_at")
     if settled:
-        waiting = _as_queryset(objects).filter(state="doomed", settles_at__gt=Now())
+        waiting = family.filter(state="doomed", settles_at__gt=Now())
         waiting.update(settles_at=Now(), wake_at=Now(), updated_at=Now())
     return rows.update(
         state="doomed",
@@ -99,12 +114,14 @@ def doom(objects: QuerySet[StoredObject] | Iterable[StoredObject], *, settled: b
     )
 
 
-def retire(objects: QuerySet[StoredObject], *, keep_for: float) -> int:
+def retire(outputs: Collection[Key], *, keep_for: float) -> int:
     """``doom`` outputs that are served no more, but under URLs that were issued before: they stay
     for ``keep_for`` seconds, unless their asset is deleted first."""
     until = Now() + timedelta(seconds=keep_for)
-    return objects.filter(state="present").update(
-        state="doomed", attempts=0, settles_at=until, wake_at=until, updated_at=Now()
+    return (
+        _family(outputs)
+        .filter(state="present")
+        .update(state="doomed", attempts=0, settles_at=until, wake_at=until, updated_at=Now())
     )
 
 
@@ -152,7 +169,7 @@ def struck_off(objects: Iterable[StoredObject], *, confirmation: str) -> int:
     """
     seconds = config().DELETE_AGAIN_AFTER
     again = None if seconds is None else Now() + timedelta(seconds=seconds)
-    rows = _as_queryset(objects)
+    rows = StoredObject.objects.filter(pk__in=[stored.pk for stored in objects])
     rows.filter(state="gone").update(wake_at=None)
     return rows.filter(state="doomed").update(
         state="gone",
@@ -167,7 +184,7 @@ def struck_off(objects: Iterable[StoredObject], *, confirmation: str) -> int:
 
 def suspected(stored: StoredObject) -> bool:
     """Somebody may have written an object that is held for gone: have it deleted once more."""
-    rows = StoredObject.objects.filter(pk=stored.pk, state="gone")
+    rows = _family([stored.pk]).filter(state="gone")
     return bool(rows.update(settles_at=Now(), wake_at=Now()))
 
 
@@ -187,9 +204,14 @@ def kept(stored: StoredObject, *, reason_code: str, retry_in: float) -> None:
     )
 
 
-def _as_queryset(
+def _with_parts(
     objects: QuerySet[StoredObject] | Iterable[StoredObject],
 ) -> QuerySet[StoredObject]:
     if isinstance(objects, QuerySet):
         return objects
-    return StoredObject.objects.filter(pk__in=[stored.pk for stored in objects])
+    return _family([stored.pk for stored in objects])
+
+
+def _family(outputs: Collection[Key]) -> QuerySet[StoredObject]:
+    """Objects by their ids, with their parts."""
+    return StoredObject.objects.filter(Q(pk__in=outputs) | Q(part_of__in=outputs))

@@ -147,7 +147,7 @@ def transition_all(
         before = dict(eligible.values_list("pk", "state"))
         if not before:
             return []
-        changes = {"state": to, **fields}
+        changes = {"state": to, **model.momentary, **fields}
         model.objects.filter(pk__in=before).update(**changes, updated_at=Now())
         moved = [row for row in rows if row.pk in before]
         _refresh(moved, changes)

@@ -22,6 +22,7 @@ class StoredObjectAdmin(ReadOnlyAdmin[StoredObject]):
     fields = (
         "asset_id",
         "purpose",
+        "part_of_id",
         "state",
         "storage",
         "key",

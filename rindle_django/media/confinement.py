@@ -1,4 +1,4 @@
-"""What the decoder process gives up before it looks at a file (S5).
+"""What a process gives up before it looks at a stranger's file (S5): a decoder, or FFmpeg.
 
 Every measure is taken by the process itself, first thing: between fork and exec of a threaded
 parent almost nothing may safely be run. Measures that a machine does not offer are left out.
@@ -29,15 +29,14 @@ def confine(memory_bytes: int, parent: int) -> None:
     """Cut this process off from its surroundings. ``parent`` is who it must not outlive."""
     _leave_the_working_folder()
     if sys.platform == "linux":
-        _confine_on_linux(memory_bytes)
+        isolate()
+        limit(resource.RLIMIT_AS, memory_bytes)
     else:
         threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
-    # The parent may have died before it could have been noticed.
-    if os.getppid() != parent:
-        os._exit(1)
-    _limit(resource.RLIMIT_CORE, 0)  # a core dump would hold another user's pixels
-    _limit(resource.RLIMIT_FSIZE, MAX_OUTPUT)
-    _limit(resource.RLIMIT_NOFILE, MAX_FILES)
+    leave_if_orphaned(parent)
+    limit(resource.RLIMIT_CORE, 0)  # a core dump would hold another user's pixels
+    limit(resource.RLIMIT_FSIZE, MAX_OUTPUT)
+    limit(resource.RLIMIT_NOFILE, MAX_FILES)
 
 
 def allow_cpu(seconds: int) -> None:
@@ -48,7 +47,8 @@ def allow_cpu(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
-def _confine_on_linux(memory_bytes: int) -> None:
+def isolate() -> None:
+    """No network, no new privileges, and an end together with the parent's: Linux only."""
     libc = ctypes.CDLL(None, use_errno=True)
     # Namespaces of our own: no network, and no reading of the parent's environment in /proc.
     # Refused in many containers, and then the other measures have to do.
@@ -56,10 +56,15 @@ def _confine_on_linux(memory_bytes: int) -> None:
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     # After unshare, which clears it.
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    _limit(resource.RLIMIT_AS, memory_bytes)
 
 
-def _limit(which: int, most: int) -> None:
+def leave_if_orphaned(parent: int) -> None:
+    """The parent may have died before it could have been noticed."""
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def limit(which: int, most: int) -> None:
     hard = resource.getrlimit(which)[1]
     most = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(which, (most, most))

@@ -194,7 +194,7 @@ class Decoder:
 
 
 def _start(memory_bytes: int, folder: Path) -> subprocess.Popen[bytes]:
-    command = [_python(), "-P", "-m", "rindle_django.media.child"]
+    command = [python(), "-P", "-m", "rindle_django.media.child"]
     try:
         return subprocess.Popen(  # noqa: S603
             [*command, str(memory_bytes), str(os.getpid())],
@@ -212,7 +212,7 @@ def _start(memory_bytes: int, folder: Path) -> subprocess.Popen[bytes]:
         raise
 
 
-def _python() -> str:
+def python() -> str:
     """The interpreter. Inside uWSGI and the like ``sys.executable`` is not one."""
     if "python" in Path(sys.executable or "").name:
         return sys.executable

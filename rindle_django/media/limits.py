@@ -10,7 +10,16 @@ MEGABYTE = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class Budget:
+    """What the process that looks at a file may use up for one answer."""
+
+    memory_bytes: int = 1536 * MEGABYTE
+    cpu_seconds: int = 30
+    wall_seconds: float = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits(Budget):
     """Bounds of one image. Seconds and ``memory_bytes`` bound each output, not the batch.
 
     ``memory_bytes`` is address space, of which an idle decoder already maps 150 MB. Measured at
@@ -22,9 +31,6 @@ class Limits:
     max_side: int = 20_000
     max_pages: int = 300
     max_total_pixels: int = 200_000_000
-    memory_bytes: int = 1536 * MEGABYTE
-    cpu_seconds: int = 30
-    wall_seconds: float = 30.0
 
 
 @dataclass(frozen=True)

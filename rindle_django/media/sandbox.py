@@ -17,7 +17,7 @@ from contextlib import suppress
 from rindle_django.errors import ContentRefused, RindleError, TransientFailure
 from rindle_django.media import wire
 from rindle_django.media.decoder import Decoder, Died
-from rindle_django.media.limits import Limits
+from rindle_django.media.limits import Budget
 from rindle_django.media.verdicts import speaks_of_memory
 
 MAX_SERVED = 200
@@ -28,7 +28,7 @@ MAX_IDLE = 60.0
 _BUSY_SHARE = 0.25
 
 
-def ask(message: wire.Message, answers: int, limits: Limits) -> Generator[wire.Message]:
+def ask(message: wire.Message, answers: int, limits: Budget) -> Generator[wire.Message]:
     """A decoder's answers to one request, as they come. An answer with an ``error`` but no number
     is the last.
 
@@ -37,7 +37,7 @@ def ask(message: wire.Message, answers: int, limits: Limits) -> Generator[wire.M
     return _converse(_pool.take(limits.memory_bytes), message, answers, limits)
 
 
-def ask_once(message: wire.Message, limits: Limits) -> wire.Message:
+def ask_once(message: wire.Message, limits: Budget) -> wire.Message:
     """The one answer to a request about one file, which gets a second chance before it is blamed.
 
     Raises ContentRefused for a file that kills, hangs or bloats its decoder.
@@ -58,7 +58,7 @@ def ask_once(message: wire.Message, limits: Limits) -> wire.Message:
 
 
 def _converse(
-    decoder: Decoder, message: wire.Message, answers: int, limits: Limits
+    decoder: Decoder, message: wire.Message, answers: int, limits: Budget
 ) -> Generator[wire.Message]:
     done = False
     try:
@@ -73,7 +73,7 @@ def _converse(
             decoder.close()
 
 
-def _may_be_innocent(death: Died, limits: Limits) -> bool:
+def _may_be_innocent(death: Died, limits: Budget) -> bool:
     """Whether a file deserves a second, fresh decoder before it is blamed (U19).
 
     An earlier file may have damaged this one, somebody or the kernel may have killed it for
@@ -84,7 +84,7 @@ def _may_be_innocent(death: Died, limits: Limits) -> bool:
     return not death.was_fresh or death.signal_name == "SIGKILL"
 
 
-def _blame(death: Died, limits: Limits) -> RindleError:
+def _blame(death: Died, limits: Budget) -> RindleError:
     """What a decoder's death says of the file that it was given."""
     if death.timed_out:
         return ContentRefused("decoder_timeout", seconds=limits.wall_seconds)

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from rindle_django.errors import RindleError
 from rindle_django.media import wire
+from rindle_django.media.av.needs import cannot_look_into
 from rindle_django.media.backends import available, backend_named
 from rindle_django.media.confinement import allow_cpu
 from rindle_django.media.description import describe
@@ -58,7 +59,14 @@ def _serve(message: wire.Message) -> Iterator[wire.Message]:
     if message["operation"] == "describe":
         yield describe()
         return
-    path, limits = Path(message["path"]), wire.limits_of(message)
+    if message["operation"] == "describe_media":
+        yield _describe_media()
+        return
+    path = Path(message["path"])
+    if message["operation"] == "probe_media":
+        yield _look_into(message, path)
+        return
+    limits = wire.limits_of(message)
     try:
         yield from _work(message, path)
     except Exception as error:
@@ -75,6 +83,28 @@ def _work(message: wire.Message, path: Path) -> Iterator[wire.Message]:
     for number, outcome in render_all(backend, path, mime, wire.orders_of(message), limits):
         yield {"number": number} | _outcome(outcome)
         allow_cpu(limits.cpu_seconds)
+
+
+def _look_into(message: wire.Message, path: Path) -> wire.Message:
+    """Libraries of sound and moving pictures are loaded by the first file that needs them."""
+    limits, mime = wire.media_limits_of(message), message["mime"]
+    allow_cpu(limits.cpu_seconds)
+    try:
+        from rindle_django.media.av import inspecting
+    except ImportError as error:
+        return {"error": wire.error_message(cannot_look_into(mime, str(error)))}
+    try:
+        return {"facts": asdict(inspecting.look_into(path, mime, limits))}
+    except Exception as error:
+        return {"error": wire.error_message(inspecting.verdict(error, path, limits))}
+
+
+def _describe_media() -> wire.Message:
+    try:
+        from rindle_django.media.av import inspecting
+    except ImportError as error:
+        return {"missing": str(error)[:200]}
+    return {"versions": inspecting.versions()}
 
 
 def _outcome(outcome: Rendered | RindleError) -> wire.Message:

@@ -24,9 +24,9 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "application/zip"),
     (b"PK\x05\x06", "application/zip"),
     (b"fLaC", "audio/flac"),
-    (b"ID3", "audio/mpeg"),
 )
-_RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}
+_RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
+_AIFF = {b"AIFF", b"AIFC"}
 
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
@@ -34,6 +34,7 @@ _AUDIO_BRANDS = {b"M4A ", b"M4B "}
 _MP4_BRANDS = {
     *(b"isom", b"iso2", b"iso3", b"iso4", b"iso5", b"iso6", b"iso7", b"iso8", b"iso9"),
     *(b"mp41", b"mp42", b"avc1", b"dash", b"M4V ", b"M4VH", b"M4VP", b"MSNV", b"f4v "),
+    *(b"3gp4", b"3gp5", b"3gp6", b"3gp7", b"3ge6", b"3ge7", b"3gg6", b"3g2a", b"3g2b", b"3g2c"),
 }
 _QUICKTIME_BOXES = {b"moov", b"mdat", b"wide"}
 
@@ -58,6 +59,10 @@ def sniff(head: bytes) -> str | None:
 
 def _riff(head: bytes) -> str | None:
     return _RIFF.get(head[8:12]) if head.startswith(b"RIFF") else None
+
+
+def _aiff(head: bytes) -> str | None:
+    return "audio/aiff" if head.startswith(b"FORM") and head[8:12] in _AIFF else None
 
 
 def _iso_media(head: bytes) -> str | None:
@@ -92,15 +97,47 @@ def _only_sound(head: bytes) -> bool:
 
 
 def _matroska(head: bytes) -> str | None:
-    if not head.startswith(b"\x1aE\xdf\xa3") or b"webm" not in head[:64]:
+    if not head.startswith(b"\x1aE\xdf\xa3"):
         return None
-    return "audio/webm" if b"A_" in head and b"V_" not in head else "video/webm"
+    form = "webm" if b"webm" in head[:64] else "x-matroska" if b"matroska" in head[:64] else None
+    # The tracks' codecs by their full element: two letters alone are anywhere in a file.
+    codecs = set(re.findall(rb"\x86[\x80-\xa0]([AV])_", head))
+    return form and f"{'audio' if codecs == {b'A'} else 'video'}/{form}"
 
 
 def _ogg(head: bytes) -> str | None:
     if not head.startswith(b"OggS"):
         return None
     return "video/ogg" if b"\x80theora" in head[:512] else "audio/ogg"
+
+
+def _tagged(head: bytes) -> str | None:
+    """Behind an ID3 tag: usually MP3, but any stream of sound may have one."""
+    if not head.startswith(b"ID3"):
+        return None
+    length = 0
+    for byte in head[6:10]:
+        length = length << 7 | byte & 0x7F
+    behind = head[10 + length :]
+    return _adts(behind) or ("audio/flac" if behind.startswith(b"fLaC") else "audio/mpeg")
+
+
+def _adts(head: bytes) -> str | None:
+    """Bare AAC: two frames in a row, as the sync bits alone are too common to believe."""
+    first = head[:7]
+    if not _begins_adts(first):
+        return None
+    length = (first[3] & 3) << 11 | first[4] << 3 | first[5] >> 5
+    return "audio/aac" if length > 7 and _begins_adts(head[length : length + 7]) else None
+
+
+def _begins_adts(frame: bytes) -> bool:
+    return (
+        len(frame) == 7
+        and frame[0] == 0xFF
+        and frame[1] & 0xF6 == 0xF0
+        and frame[2] >> 2 & 0xF < 13
+    )
 
 
 def _mp3(head: bytes) -> str | None:
@@ -154,9 +191,12 @@ def _prologue_end(text: str, at: int) -> int | None:
 
 _LOOKS: tuple[Callable[[bytes], str | None], ...] = (
     _riff,
+    _aiff,
     _iso_media,
     _matroska,
     _ogg,
+    _tagged,
+    _adts,
     _mp3,
     _markup,
 )

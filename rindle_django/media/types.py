@@ -15,7 +15,8 @@ MediaKind = Literal["image", "video", "audio", "document"]
 
 @dataclass(frozen=True)
 class MediaType:
-    """One type of file. ``loader`` names its decoder family, None: taken in, never decoded.
+    """One type of file. ``loader`` names its decoder family, for audio and video the demuxer of
+    libavformat; None: taken in, never decoded.
 
     ``inline`` says whether a browser may show it in place: nothing that can carry script may
     (S20).
@@ -52,21 +53,44 @@ _TABLE = (
     MediaType("image/tiff", "image", (".tif", ".tiff"), ("image/x-tiff",), "tiff"),
     # SVG is a program that draws: kept as a document, downloaded, never decoded or shown (S3).
     MediaType("image/svg+xml", "document", (".svg",), ("image/svg",)),
-    MediaType("video/mp4", "video", (".mp4", ".m4v"), ("video/x-m4v",), inline=True),
-    MediaType("video/quicktime", "video", (".mov", ".qt")),
-    MediaType("video/webm", "video", (".webm",), inline=True),
-    MediaType("video/ogg", "video", (".ogv", ".ogg"), inline=True),
-    MediaType("audio/mpeg", "audio", (".mp3",), ("audio/mp3", "audio/x-mp3"), inline=True),
+    # 3GP is MP4 by an older name. QuickTime and MP4 go by each other's extensions as often as not.
+    MediaType(
+        "video/mp4",
+        "video",
+        (".mp4", ".m4v", ".mov", ".3gp", ".3gpp", ".3g2"),
+        ("video/x-m4v", "video/3gpp", "video/3gpp2"),
+        "mov",
+        inline=True,
+    ),
+    MediaType("video/quicktime", "video", (".mov", ".qt", ".mp4", ".m4v"), (), "mov"),
+    MediaType("video/webm", "video", (".webm",), (), "matroska", inline=True),
+    MediaType("video/x-matroska", "video", (".mkv",), ("video/matroska",), "matroska"),
+    MediaType("video/ogg", "video", (".ogv", ".ogg"), (), "ogg", inline=True),
+    MediaType(
+        "video/x-msvideo",
+        "video",
+        (".avi",),
+        ("video/avi", "video/msvideo", "video/vnd.avi"),
+        "avi",
+    ),
+    MediaType("audio/mpeg", "audio", (".mp3",), ("audio/mp3", "audio/x-mp3"), "mp3", inline=True),
     # Recorders name audio by its container as often as by its content (X12).
     MediaType(
-        "audio/mp4", "audio", (".m4a", ".m4b", ".mp4"), ("audio/x-m4a", "audio/m4a"), inline=True
+        "audio/mp4",
+        "audio",
+        (".m4a", ".m4b", ".mp4", ".mov", ".3gp", ".3gpp"),
+        ("audio/x-m4a", "audio/m4a", "audio/3gpp", "audio/3gpp2"),
+        "mov",
+        inline=True,
     ),
-    MediaType("audio/webm", "audio", (".weba", ".webm"), inline=True),
+    MediaType("audio/webm", "audio", (".weba", ".webm"), (), "matroska", inline=True),
+    MediaType("audio/x-matroska", "audio", (".mka", ".mkv"), ("audio/matroska",), "matroska"),
     MediaType(
         "audio/ogg",
         "audio",
         (".ogg", ".oga", ".opus"),
         ("application/ogg", "audio/opus", "audio/vorbis"),
+        "ogg",
         inline=True,
     ),
     MediaType(
@@ -74,9 +98,14 @@ _TABLE = (
         "audio",
         (".wav", ".wave"),
         ("audio/x-wav", "audio/wave", "audio/vnd.wave"),
+        "wav",
         inline=True,
     ),
-    MediaType("audio/flac", "audio", (".flac",), ("audio/x-flac",), inline=True),
+    MediaType("audio/flac", "audio", (".flac",), ("audio/x-flac",), "flac", inline=True),
+    MediaType("audio/aac", "audio", (".aac",), ("audio/x-aac", "audio/aacp"), "aac"),
+    MediaType(
+        "audio/aiff", "audio", (".aiff", ".aif", ".aifc"), ("audio/x-aiff", "audio/x-aifc"), "aiff"
+    ),
     MediaType("application/pdf", "document", (".pdf",), ("application/x-pdf",)),
     MediaType("application/zip", "document", (".zip",), ("application/x-zip-compressed",)),
     MediaType("text/html", "document", (".html", ".htm", ".xhtml"), ("application/xhtml+xml",)),
@@ -86,6 +115,16 @@ _TABLE = (
     MediaType("application/json", "document", (".json",), inline=True),
     MediaType("application/xml", "document", (".xml",), ("text/xml",)),
 )
+
+# One container may hold either: which it is shows in its streams alone.
+_SOUND_OF: Mapping[str, str] = {
+    "video/mp4": "audio/mp4",
+    "video/quicktime": "audio/mp4",
+    "video/webm": "audio/webm",
+    "video/x-matroska": "audio/x-matroska",
+    "video/ogg": "audio/ogg",
+}
+_PICTURES_OF = {sound: seen for seen, sound in reversed(list(_SOUND_OF.items()))}
 
 # What to do where a type that could be decoded cannot.
 REMEDIES: Mapping[str, str] = {
@@ -115,3 +154,16 @@ def extension_for(mime: str) -> str:
     """The extension, with its dot, that we give a file of ``mime``; empty for unknown types."""
     known = MEDIA_TYPES.get(canonical(mime))
     return known.extensions[0] if known else ""
+
+
+def type_of_kind(mime: str, kind: str) -> str | None:
+    """What a file that begins as one of ``mime`` is called when ``kind`` is what it holds; None if
+    there is no such thing."""
+    if MEDIA_TYPES[mime].kind == kind:
+        return mime
+    return (_SOUND_OF if kind == "audio" else _PICTURES_OF).get(mime)
+
+
+def may_be(mime: str) -> frozenset[str]:
+    """All that a file which begins as one of ``mime`` may turn out to be, by what it holds."""
+    return frozenset({mime, _SOUND_OF.get(mime, mime), _PICTURES_OF.get(mime, mime)})

@@ -19,7 +19,8 @@ from rindle_django.errors import (
     RindleError,
     TransientFailure,
 )
-from rindle_django.media.limits import ImageHeader, Limits
+from rindle_django.media.av.limits import MediaLimits
+from rindle_django.media.limits import Budget, ImageHeader, Limits
 from rindle_django.media.rendering import Order, Rendered
 from rindle_django.profiles.recipes import ImageRecipe
 
@@ -61,9 +62,9 @@ def request(
     operation: str,
     path: Path,
     mime: str,
-    limits: Limits,
+    limits: Budget,
     *,
-    backend: str | None,
+    backend: str | None = None,
     orders: tuple[Order, ...] = (),
 ) -> Message:
     return {
@@ -81,6 +82,10 @@ def request(
 
 def limits_of(message: Message) -> Limits:
     return Limits(**message["limits"])
+
+
+def media_limits_of(message: Message) -> MediaLimits:
+    return MediaLimits(**message["limits"])
 
 
 def orders_of(message: Message) -> tuple[Order, ...]:

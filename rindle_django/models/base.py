@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
 from django.db import models
@@ -39,6 +40,8 @@ class Stateful(Row):
     """A row whose ``state`` moves along a machine; only ``lifecycle`` assigns it."""
 
     machine: ClassVar[Machine]
+    # What tells of one state alone: no transition carries it over.
+    momentary: ClassVar[Mapping[str, Any]] = {}
 
     state = models.TextField(editable=False)
     # Why the row is where it is: a code from ``errors.CODES`` and its text.
@@ -61,6 +64,9 @@ class Claimable(Stateful):
     ``wake_at`` is when the reconciler shall look at the row if nothing else has: after the lease,
     after a retry's delay, or never (null) when no work is due.
     """
+
+    # What has to hold, beside the claim, for work on it to go on.
+    wanted: ClassVar[models.Q] = models.Q()
 
     fence = models.BigIntegerField(default=0, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)

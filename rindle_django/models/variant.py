@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
@@ -10,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from rindle_django.models.asset import Asset
 from rindle_django.models.base import Claimable, Row, due_index, state_check
-from rindle_django.states import VARIANT, Machine
+from rindle_django.states import ABSORBING_ASSET_STATES, VARIANT, Machine
 
 PROCESS_TRIES = 5
 RUN_OUTCOMES = ("running", "succeeded", "failed", "retried", "superseded", "lost")
@@ -18,6 +19,8 @@ RUN_OUTCOMES = ("running", "succeeded", "failed", "retried", "superseded", "lost
 
 class Variant(Claimable):
     machine: ClassVar[Machine] = VARIANT
+    momentary: ClassVar[Mapping[str, Any]] = {"progress": None}
+    wanted: ClassVar[models.Q] = ~models.Q(asset__state__in=ABSORBING_ASSET_STATES)
 
     asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="variants")
     name = models.TextField()

@@ -141,9 +141,12 @@ INVARIANTS = (
     Invariant("history_tells", "A row is in the state that its history ends in.", _LATEST),
     Invariant(
         "ready_has_object",
-        "What is ready, or served while it is made anew, has an object that is present.",
-        """SELECT 'variant ' || v.id || ' is ' || v.state || ', its object ' || o.state
-        FROM rindle_variant v JOIN rindle_storedobject o ON o.id = v.object_id
+        "What is ready, or served while it is made anew, has an object that is present, and so are"
+        " all parts of it.",
+        """SELECT 'variant ' || v.id || ' is ' || v.state || ', its '
+            || CASE WHEN o.part_of_id IS NULL THEN 'object ' ELSE 'part ' END || o.state
+        FROM rindle_variant v JOIN rindle_storedobject o
+          ON o.id = v.object_id OR o.part_of_id = v.object_id
         WHERE v.state NOT IN ('purged', 'missing') AND o.state <> 'present'""",
     ),
     Invariant(
@@ -157,13 +160,14 @@ INVARIANTS = (
     ),
     Invariant(
         "nothing_idle",
-        "An object that is present is served, or is about to be looked at.",
+        "An object that is present is served, as a part if it is one, or is about to be looked at.",
         f"""SELECT o.purpose || ' ' || o.id || ' of an asset that is '
             || coalesce(a.state, 'gone')
         FROM rindle_storedobject o LEFT JOIN rindle_asset a ON a.id = o.asset_id
         WHERE o.state = 'present' AND NOT CASE o.purpose
             WHEN 'original' THEN EXISTS (SELECT FROM rindle_asset WHERE original_id = o.id)
-            WHEN 'variant' THEN EXISTS (SELECT FROM rindle_variant WHERE object_id = o.id)
+            WHEN 'variant' THEN EXISTS (
+                SELECT FROM rindle_variant WHERE object_id = coalesce(o.part_of_id, o.id))
             ELSE coalesce(
                 a.state IN {_names({"staged", "quarantined", *PROMOTABLE_ASSET_STATES})}, false)
             END""",

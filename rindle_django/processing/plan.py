@@ -14,6 +14,8 @@ from rindle_django.profiles import Profile
 from rindle_django.states import REQUEUEABLE_VARIANT_STATES
 
 IMAGE_KINDS = frozenset({"image"})
+# Of what is made along the whole length of its source, it is known how far it has come.
+TELLING_KINDS = frozenset({"video", "hls", "audio", "waveform", "storyboard", "preview"})
 # Seconds after which what waits behind all else is looked at, in case its job was lost.
 LONG_WAIT = 3600.0
 

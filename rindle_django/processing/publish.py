@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -9,7 +12,7 @@ from rindle_django import claims, jobs, ledger, telemetry
 from rindle_django.errors import Kind, RequestRefused, classify, reason_code, reason_text
 from rindle_django.interruption import Interrupted
 from rindle_django.lifecycle import locked, transition, transition_all
-from rindle_django.media.images import Rendered
+from rindle_django.media.rendering import Rendered
 from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant
 from rindle_django.processing.aggregate import settle_asset
 from rindle_django.processing.plan import ring
@@ -19,14 +22,28 @@ from rindle_django.purge import enqueue_purge
 from rindle_django.states import ACTIVE_VARIANT_STATES, VERIFIED_ASSET_STATES
 
 
+@dataclass(frozen=True)
+class Written:
+    """A file that the storage has taken, and the hash of its bytes."""
+
+    stored: StoredObject
+    byte_size: int
+    content_type: str
+    sha256: str
+
+
 def publish(
-    variant: Variant, output: StoredObject, run: ProcessingRun, rendered: Rendered, sha256: str
+    variant: Variant,
+    output: StoredObject,
+    run: ProcessingRun,
+    rendered: Rendered,
+    written: Sequence[Written],
 ) -> bool:
     """Make ``output`` what is served; False if this attempt was overtaken (W1.8, W1.9).
 
-    The object is in storage. One transaction decides under the asset's lock: only the holder of
-    the claim publishes, only for a live asset and an unchanged recipe, and whatever is not served
-    afterwards is doomed in the same breath.
+    All that was ``written``, the output and its parts, is in storage. One transaction decides under
+    the asset's lock: only the holder of the claim publishes, only for a live asset and an unchanged
+    recipe, and whatever is not served afterwards is doomed in the same breath.
     """
     with locked(variant.asset_id) as asset:
         served = StoredObject.objects.filter(published_as=variant).first()
@@ -34,12 +51,7 @@ def publish(
             return True  # an earlier try was committed, and only its answer was lost
         won = (
             asset.state in VERIFIED_ASSET_STATES
-            and ledger.confirm(
-                output,
-                byte_size=rendered.byte_size,
-                content_type=rendered.content_type,
-                sha256=sha256,
-            )
+            and all(_confirm(each) for each in written)
             and transition(
                 variant,
                 "ready",
@@ -51,6 +63,8 @@ def publish(
                 width=rendered.width,
                 height=rendered.height,
                 pages=rendered.pages,
+                duration_ms=rendered.duration_ms,
+                details=dict(rendered.details),
                 generated_at=Now(),
                 reason_code="",
                 reason="",
@@ -65,7 +79,7 @@ def publish(
             run,
             "succeeded" if won else "superseded",
             cpu_seconds=rendered.cpu_seconds,
-            byte_size=rendered.byte_size,
+            byte_size=sum(each.byte_size for each in written),
         )
         if not won:
             ledger.doom([output], settled=True)
@@ -78,6 +92,15 @@ def publish(
     return won
 
 
+def _confirm(each: Written) -> bool:
+    return ledger.confirm(
+        each.stored,
+        byte_size=each.byte_size,
+        content_type=each.content_type,
+        sha256=each.sha256,
+    )
+
+
 def _keep_placeholder(asset: Asset, rendered: Rendered) -> None:
     """The first one stays: the original that it was made of does not change."""
     if rendered.placeholder and not asset.placeholder:
@@ -87,9 +110,10 @@ def _keep_placeholder(asset: Asset, rendered: Rendered) -> None:
 
 def retry_or_fail(
     variant: Variant, output: StoredObject, run: ProcessingRun, error: Exception
-) -> None:
-    """End an attempt that raised. What time can mend is tried again, within the budget; the rest
-    fails at once (W1.19). ``failed`` therefore means: spent, or hopeless."""
+) -> bool:
+    """End an attempt that raised; False if it was overtaken. What time can mend is tried again,
+    within the budget; the rest fails at once (W1.19). ``failed`` therefore means: spent, or
+    hopeless."""
     permanent = classify(error) in (Kind.CONTENT, Kind.CONFIGURATION, Kind.REQUEST)
     code, text = reason_code(error), reason_text(error)
     try:
@@ -98,13 +122,16 @@ def retry_or_fail(
             settled = permanent or isinstance(error, Interrupted)
             ledger.doom([output], settled=settled)
             spent = permanent or claims.exhausted(variant)
+            if asset.state not in VERIFIED_ASSET_STATES:
+                cancel_all(asset)  # then it is not held any more
             held = _fail(variant, code, text) if spent else _retry(variant, code, text)
             outcome = "failed" if spent else "retried"
             _close(asset, run, outcome if held else "superseded", code, text)
             enqueue_purge(asset, delay=0.0 if settled else claims.writing_time())
             settle_asset(asset)
     except RequestRefused:
-        return  # the asset was purged meanwhile, and its ledger with it
+        return False  # the asset was purged meanwhile, and its ledger with it
+    return held
 
 
 def _fail(variant: Variant, code: str, text: str) -> bool:

@@ -18,17 +18,17 @@ PUBLIC_GRACE = 86_400.0
 def retire(profile: type[Profile], objects: Collection[Key]) -> None:
     """Doom outputs of assets of ``profile``, to be deleted after its grace. Inside ``locked`` or
     ``locked_all``, in the transaction that stops serving them."""
-    grace = grace_of(profile)
-    ledger.retire(StoredObject.objects.filter(pk__in=objects), keep_for=grace)
     rows = StoredObject.objects.filter(pk__in=objects).order_by("asset_id")
-    assets = rows.values_list("asset_id", flat=True).distinct()
+    lengths = dict(rows.values_list("asset_id", "asset__duration_ms"))
+    grace = grace_of(profile, max((each or 0 for each in lengths.values()), default=0))
+    ledger.retire(objects, keep_for=grace)
     # Behind the purges that somebody waits for.
-    enqueue_purges(list(assets), profile.name, delay=grace, priority=jobs.BEHIND)
+    enqueue_purges(list(lengths), profile.name, delay=grace, priority=jobs.BEHIND)
 
 
-def grace_of(profile: type[Profile]) -> float:
-    """Seconds for which a former output of ``profile`` is kept."""
+def grace_of(profile: type[Profile], duration_ms: int = 0) -> float:
+    """Seconds for which a former output of ``profile`` is kept: whoever watches it may go on."""
     if (grace := config().SUPERSEDED_GRACE) is not None:
         return grace
     delivery = profile.delivery
-    return PUBLIC_GRACE if delivery.public else longest_life(delivery.effective_ttl)
+    return PUBLIC_GRACE if delivery.public else longest_life(delivery.life(duration_ms=duration_ms))

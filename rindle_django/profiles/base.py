@@ -39,9 +39,9 @@ class Scanner(Protocol):
 class Delivery:
     """How a profile's objects reach viewers. Private and signed unless ``public``.
 
-    ``ttl`` is the least remaining life of a signed URL in seconds; None reads
-    ``RINDLE["SIGNED_URL_TTL"]`` at call time (P8, W4.3). ``serve_stale`` keeps serving the old
-    output of a changed recipe until the new one is ready, instead of the original.
+    ``ttl`` is the least remaining life of a signed URL in seconds, besides the length of what it
+    plays; None reads ``RINDLE["SIGNED_URL_TTL"]`` at call time (P8, W4.3). ``serve_stale`` keeps
+    serving the old output of a changed recipe until the new one is ready, instead of the original.
     """
 
     public: bool = False

@@ -15,7 +15,7 @@ from rindle_django.errors import (
 )
 from rindle_django.interruption import checkpoint
 from rindle_django.lifecycle import locked, persistently, transition
-from rindle_django.media.types import extension_for
+from rindle_django.media.types import extension_for, may_be
 from rindle_django.models import Asset, StoredObject, UploadSession
 from rindle_django.processing.plan import plan_variants
 from rindle_django.profiles import Profile, profile_of_row
@@ -82,13 +82,37 @@ def _promote(asset: Asset, holding: claims.Holding) -> None:
     profile = profile_of_row(asset.profile)
     session = UploadSession.objects.select_related("staging").get(asset=asset, state="completed")
     _tell_wait(asset, session)
-    source = source_of(asset, session)
-    mime = look_before(profile, session, source)
+    mime = look_before(profile, session, source_of(asset, session))
+    for _ in range(2):
+        try:
+            return _promote_as(mime, asset, holding, profile, session)
+        except _OtherType as found:
+            mime = found.mime
+    # It is another one whenever it is looked at.
+    raise ContentRefused("mime_not_allowed", mime=mime)
+
+
+class _OtherType(Exception):
+    """The streams tell what the head could not: sound only, or pictures too. It has to be frozen
+    anew, as a key and what is stored with it carry the type."""
+
+    def __init__(self, mime: str) -> None:
+        super().__init__(mime)
+        self.mime = mime
+
+
+def _promote_as(
+    mime: str,
+    asset: Asset,
+    holding: claims.Holding,
+    profile: type[Profile],
+    session: UploadSession,
+) -> None:
     frozen = _expect(asset, mime)
     holding.writing.append(frozen)
     published = False
     try:
-        findings = _freeze_and_inspect(profile, session, source, frozen, mime)
+        findings = _freeze_and_inspect(profile, session, source_of(asset, session), frozen, mime)
         if asset.sha256 not in ("", findings.sha256):
             # It was promoted before, and its frozen bytes are others than they were then.
             raise ContentRefused("checksum_mismatch")
@@ -120,10 +144,13 @@ def _freeze_and_inspect(
     _freeze(source, frozen, profile, mime)
     with workspace() as folder:
         findings = inspect(profile, session, frozen, folder)
-    if findings.content_type != mime:
-        # The bytes changed between the look and the copy: the frozen ones carry a wrong type.
-        raise ContentRefused("mime_not_allowed", mime=findings.content_type)
-    return findings
+    if findings.content_type == mime:
+        return findings
+    if findings.content_type in may_be(mime):
+        persistently(lambda: ledger.doom([frozen], settled=True))
+        raise _OtherType(findings.content_type)
+    # The bytes changed between the look and the copy: the frozen ones carry a wrong type.
+    raise ContentRefused("mime_not_allowed", mime=findings.content_type)
 
 
 def _expect(asset: Asset, mime: str) -> StoredObject:
@@ -159,7 +186,6 @@ def _publish(
 
     Whoever has lost the claim, or finds the asset quarantined or deleted, publishes nothing.
     """
-    header = findings.header
     with locked(asset.pk) as current:
         if current.original_id == frozen.pk:
             return True  # an earlier try was committed, and only its answer was lost
@@ -176,14 +202,10 @@ def _publish(
             only_from={"analyzing"},
             where=claims.held(asset),
             original=frozen,
-            kind=findings.kind,
             content_type=findings.content_type,
             byte_size=findings.byte_size,
             sha256=findings.sha256,
-            width=header.width if header else None,
-            height=header.height if header else None,
-            pages=header.pages if header else None,
-            has_alpha=header.has_alpha if header else None,
+            **findings.measured,
         )
         if published:
             # A purge that was asked for meanwhile stays watched: its job may be lost.

@@ -108,6 +108,7 @@ class Remark:
 
 EXAMINED: Mapping[str, str] = {
     "cors": "Whether browsers on the site's origins may send what we sign.",
+    "playback": "Whether players on the site's origins may read streams and storyboards.",
     "lifecycle": "Whether a rule of the storage deletes or shelves live data.",
     "conditions": "Whether writing only to free names is enforced, in parts too.",
     "folder": "Whether the folder can be written, holds its unfinished files and knows hard links.",

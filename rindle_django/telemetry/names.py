@@ -37,7 +37,7 @@ ATTRIBUTES: dict[str, str] = {
     "rindle.storage": "alias in STORAGES",
     "rindle.objects": "how many objects were deleted, or were to be",
     "rindle.kept": "how many objects the storage did not confirm as deleted",
-    "rindle.operation": "what a decoder was asked for",
+    "rindle.operation": "what a decoder was asked for; `transcode` for FFmpeg",
     "rindle.reason": "code of a refusal that is nobody's fault but the requester's",
     "error.type": "code of the error; the span's status is then an error",
     "http.request.method": "method of the request",

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from rindle_django.errors import Misconfigured, RequestRefused
+from rindle_django.media.av.ffmpeg import find_ffmpeg
+from rindle_django.media.av.needs import inspectable, is_media, needs_transcoder
 from rindle_django.media.images import decodable
-from rindle_django.media.types import MEDIA_TYPES, canonical
+from rindle_django.media.types import MEDIA_TYPES, canonical, may_be
 from rindle_django.profiles import Profile
 
 MAX_FILENAME = 255
@@ -87,9 +89,20 @@ def allowed_extensions(profile: type[Profile]) -> frozenset[str]:
     )
 
 
+def type_by_name(profile: type[Profile], filename: str) -> str:
+    """The type that a file of this name is declared as when nobody says: the one that goes by the
+    extension first of all, among those that ``profile`` takes if there are any."""
+    extension = extension_of(filename)
+    known = [each for each in MEDIA_TYPES.values() if extension in each.extensions]
+    known.sort(key=lambda each: each.extensions.index(extension))
+    taken = [each for each in known if each.mime in allowed_content_types(profile)]
+    return next((each.mime for each in taken or known), "application/octet-stream")
+
+
 def _check_type(profile: type[Profile], declared: Declared) -> None:
     allowed = allowed_content_types(profile)
-    if declared.content_type not in allowed:
+    # Browsers name audio by its container: what it is will show in its streams (X12).
+    if allowed.isdisjoint(may_be(declared.content_type)):
         raise RequestRefused(
             "content_type_not_allowed",
             content_type=declared.content_type,
@@ -100,14 +113,20 @@ def _check_type(profile: type[Profile], declared: Declared) -> None:
         raise RequestRefused(
             "extension_not_allowed", extension=extension, allowed=", ".join(sorted(extensions))
         )
-    _check_decodable(declared.content_type)
+    _check_decodable(profile, declared.content_type)
 
 
-def _check_decodable(content_type: str) -> None:
+def _check_decodable(profile: type[Profile], content_type: str) -> None:
     # Said now, not when the worker fails on a file that was accepted (HEIC without a decoder).
-    hint = decodable(content_type) if MEDIA_TYPES[content_type].kind == "image" else None
+    hint = None
+    if is_media(content_type):
+        hint = inspectable(content_type)
+    elif MEDIA_TYPES[content_type].kind == "image":
+        hint = decodable(content_type)
     if hint is not None:
         raise Misconfigured("decoder_missing", mime=content_type, hint=hint)
+    if is_media(content_type) and needs_transcoder(profile):
+        find_ffmpeg()
 
 
 def _check_length(profile: type[Profile], byte_size: int | None) -> None:

@@ -11,11 +11,10 @@ from django.core.files import File
 from rindle_django import telemetry
 from rindle_django.errors import RequestRefused
 from rindle_django.lifecycle import asked_by
-from rindle_django.media.types import MEDIA_TYPES
 from rindle_django.models import Asset, UploadSession
 from rindle_django.profiles import Profile, get_profile
 from rindle_django.storage import adapter_for
-from rindle_django.uploads.declared import check_declared, extension_of
+from rindle_django.uploads.declared import check_declared, type_by_name
 from rindle_django.uploads.initiate import open_session
 from rindle_django.uploads.verify import fail_session, verify_session
 
@@ -43,7 +42,7 @@ def upload(
     declared = check_declared(
         declaring,
         filename=name,
-        content_type=content_type or _type_by_name(name),
+        content_type=content_type or type_by_name(declaring, name),
         byte_size=getattr(file, "size", None),
     )
     session = open_session(declaring, declared, actor)
@@ -72,11 +71,3 @@ def _chunks(file: File[Any] | IO[bytes]) -> Iterator[bytes]:
         return
     while chunk := file.read(CHUNK):
         yield chunk
-
-
-def _type_by_name(filename: str) -> str:
-    extension = extension_of(filename)
-    for media_type in MEDIA_TYPES.values():
-        if extension in media_type.extensions:
-            return media_type.mime
-    return "application/octet-stream"

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -84,6 +85,13 @@ def _address(demo: subprocess.Popen[str]) -> str:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    with launched() as browser:
+        yield browser
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """For tests that use the database: these end the browser before they go on with it."""
     program = shutil.which("chromium")
     if program is None:
         pytest.fail("The browser tests need Chromium: apt-get install chromium", pytrace=False)

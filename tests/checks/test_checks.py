@@ -183,6 +183,16 @@ def test_a_broken_adapter_is_heard_of_and_not_taken_for_a_poor_one__S10(
         registry.reset()
 
 
+@pytest.mark.parametrize("value", ["sendfile", "x-", "", True, 1])
+def test_a_setting_of_few_values_takes_no_other__C3(settings: Settings, value: object):
+    settings.RINDLE = {**settings.RINDLE, "SENDFILE": value}
+    (message,) = messages("E002")
+    assert "x-accel-redirect" in str(message.hint)
+    for fitting in ("x-accel-redirect", "x-sendfile", None):
+        settings.RINDLE = {**settings.RINDLE, "SENDFILE": fitting}
+        assert messages("E002") == []
+
+
 @pytest.mark.parametrize("value", ["60", -1, True])
 def test_a_setting_that_may_be_none_has_a_sort_too__C3(settings: Settings, value: object):
     settings.RINDLE = {**settings.RINDLE, "SUPERSEDED_GRACE": value}

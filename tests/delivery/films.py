@@ -117,11 +117,14 @@ def expected(
 ) -> StoredObject:
     """A name that is written down, as it is before its bytes."""
     extension = extension or EXTENSIONS.get(content_type, ".bin")
-    stored = ledger.expect(
-        asset, purpose, settles_in=0, extension=extension, content_type=content_type
+    return ledger.expect(
+        asset,
+        purpose,
+        settles_in=0,
+        extension=extension,
+        content_type=content_type,
+        part_of=part_of,
     )
-    StoredObject.objects.filter(pk=stored.pk).update(part_of=part_of)
-    return stored
 
 
 def filled(stored: StoredObject, content: bytes) -> StoredObject:

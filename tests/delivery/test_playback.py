@@ -10,10 +10,15 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
+from pytest_django import Settings
 
 from rindle_django import Delivery, Playback, astreaming_url, streaming_url, variant_url
 from rindle_django.delivery.playback import Preference
+from rindle_django.lifecycle import locked
 from rindle_django.models import Asset, Variant
+from rindle_django.processing.retire import retire
+from rindle_django.profiles import get_profile
 from rindle_django.storage.tokens import read_get, read_manifest
 from rindle_django.testing import Recorder
 from tests.app.media import OnlyOwner
@@ -248,7 +253,7 @@ def test_the_authorizer_sees_the_asset_whatever_is_played__W4_6():
     assert asked == [("anna", "deliver", asset.original.key)]
 
 
-def test_a_public_film_has_lasting_urls__W4_2():
+def test_a_public_film_has_lasting_urls_and_a_public_stream__W4_2_W4_7():
     with cinema(storage="public", delivery=Delivery(public=True)):
         asset = film(storage="public")
         playback = streaming_url(asset)
@@ -296,6 +301,21 @@ def test_a_link_lives_for_the_length_of_the_film_and_its_own__W4_3(
     assert life(film(duration_ms=None)) <= 900 * 1.5
     # Nothing outlives what S3 can sign, however long it claims to be.
     assert life(film(duration_ms=10**12)) <= 7 * 86_400
+
+
+def test_a_former_output_is_kept_for_who_is_watching_it(settings: Settings):
+    settings.RINDLE = {**settings.RINDLE, "SUPERSEDED_GRACE": None}
+    for hours in (0, 3):
+        asset = film(duration_ms=hours * 3600 * SECOND)
+        output = made(asset, "large").object
+        assert output is not None
+        with locked(asset.pk):
+            retire(get_profile("film"), [output.pk])
+        output.refresh_from_db()
+        assert output.settles_at is not None
+        kept_for = (output.settles_at - now()).total_seconds()
+        longest = (900 + hours * 3600) * 1.5
+        assert longest - 60 <= kept_for <= longest
 
 
 def test_a_saved_film_is_asked_for_once():

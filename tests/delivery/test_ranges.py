@@ -67,7 +67,7 @@ IGNORED = [
         "=0-5",
         "bytes=0-5,10-15",
         "bytes=0-0,-1",
-        "bytes=٠-١",
+        "bytes=\u0660-\u0661",
         "bytes=0x1-2",
         "b\0=1-2",
     ),
@@ -128,7 +128,7 @@ def test_a_part_is_sent_as_such__W4_9(asset: Asset, client: Any):
     assert response.headers["Content-Type"] == "video/mp4"
     assert response.headers["Accept-Ranges"] == "bytes"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
-    assert "sandbox" in response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
     assert "private" in response.headers["Cache-Control"]
 
 

@@ -155,6 +155,21 @@ def test_a_link_to_what_was_deleted_shows_nothing__W4_11(asset: Asset, client: A
         assert code(client.get(address)) == (404, "media_not_found")
 
 
+def test_a_link_to_bytes_that_are_gone_shows_nothing__W4_9_W4_11(asset: Asset, client: Any):
+    address = url(asset)
+    assert asset.original is not None
+    adapter_for("default").delete([asset.original.key])
+    assert code(client.get(address)) == (404, "media_not_found")
+
+
+def test_only_a_file_system_is_served_by_us(asset: Asset, client: Any, settings: Settings):
+    """Whatever was signed: the bytes of a bucket never pass through here."""
+    address = url(asset)
+    bucket = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": {"bucket_name": "b"}}
+    settings.STORAGES = {**settings.STORAGES, "default": bucket}
+    assert code(client.get(address)) == (403, "url_invalid")
+
+
 def test_a_link_to_what_was_quarantined_shows_nothing(asset: Asset, client: Any):
     address = str(url(asset))
     Asset.objects.filter(pk=asset.pk).update(state="quarantined")

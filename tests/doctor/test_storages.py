@@ -15,6 +15,7 @@ import pytest
 from django.db import connections, transaction
 from pytest_django import Settings
 
+from rindle_django import HLSRecipe
 from rindle_django.models import StoredObject
 from rindle_django.operations.doctor import diagnose, storages
 from rindle_django.operations.reconcile import reconcile
@@ -66,7 +67,7 @@ def test_a_storage_that_does_not_answer_is_waited_for_once(sky: Sky):
     assert [each.status for each in found if "not looked at" not in each.finding] == ["error"]
     unseen = [each for each in found if "not looked at" in each.finding]
     assert {each.status for each in unseen} == {"warn"}
-    assert len(unseen) == 6
+    assert len(unseen) == 7
     assert calls["put_stream"] == 1
 
 
@@ -267,6 +268,27 @@ def test_wildcards_are_understood(changes: dict[str, Any], moto: Bucket, setting
     assert of_default("storages.cors") == []
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, []),
+        ({"AllowedOrigins": ["*"]}, []),
+        ({"AllowedMethods": ["PUT"]}, ["error"]),
+        ({"AllowedOrigins": ["https://other.example"]}, ["error"]),
+    ],
+)
+def test_a_bucket_of_streams_has_to_let_players_read(
+    changes: dict[str, Any], said: list[str], moto: Bucket, settings: Settings
+):
+    settings.CSRF_TRUSTED_ORIGINS = ["https://www.example.com"]
+    allow(moto, **changes)
+    assert of_default("storages.playback") == []  # there are no streams
+    with declared("films", variants={"stream": HLSRecipe()}):
+        found = of_default("storages.playback")
+    assert [status for status, _ in found] == said
+    assert all("https://www.example.com cannot play streams" in finding for _, finding in found)
+
+
 def test_encryption_headers_that_are_signed_have_to_be_allowed(
     moto: Bucket, use: Callable[..., None], settings: Settings
 ):
@@ -432,7 +454,7 @@ def test_credentials_that_may_not_ask_are_only_a_warning(moto: Bucket, use: Call
 def test_an_adapter_without_a_setup_has_nothing_to_be_said_of():
     from rindle_django.storage import EXAMINED, Adapter
 
-    assert set(EXAMINED) == {"cors", "lifecycle", "conditions", "folder"}
+    assert set(EXAMINED) == {"cors", "playback", "lifecycle", "conditions", "folder"}
     assert {"examine", "clock"} <= Adapter.TOUCHES_STORAGE
     assert {"examine", "clock"} <= vars(S3Adapter).keys()
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from rindle_django.conf import config
 from rindle_django.models import Asset
-from rindle_django.processing.process import _claim
+from rindle_django.processing.claim import claim
 from rindle_django.promotion.promote import _claim as claim_promotion
 from rindle_django.testing import drain_jobs
 from tests.kit import arrive, picture, promise
@@ -52,7 +52,7 @@ def test_a_lease_on_a_variant_ends_by_the_databases_clock__row_22(
 ):
     asset = queued()
     set_clock(monkeypatch, hours)
-    assert len(_claim(str(asset.pk), "thumb")[1]) == 3
+    assert len(claim(str(asset.pk), "thumb")[1]) == 3
     lasts(config().LEASE, lives("rindle_variant", "lease_until"))
 
 

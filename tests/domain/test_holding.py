@@ -9,7 +9,7 @@ import pytest
 from rindle_django import claims
 from rindle_django.conf import config
 from rindle_django.models import StoredObject, Variant
-from rindle_django.processing.process import Attempt, _claim
+from rindle_django.processing.claim import Attempt, claim
 from rindle_django.testing import drain_jobs
 from tests.kit import arrive, picture
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def claimed() -> Attempt:
     asset = arrive(picture(), profile="open")
     drain_jobs(queues=["rindle_promote"])
-    [attempt] = _claim(str(asset.pk), "thumb")[1]
+    [attempt] = claim(str(asset.pk), "thumb")[1]
     return attempt
 
 

@@ -159,9 +159,9 @@ def test_what_a_dead_writer_expected_is_given_up_after_its_time(media_folder: Pa
 
 def _claim_and_die(asset: Asset) -> None:
     """What a worker leaves that was killed right after it had claimed."""
-    from rindle_django.processing.process import _claim
+    from rindle_django.processing.claim import claim
 
-    assert _claim(str(asset.pk), "thumb")[1]
+    assert claim(str(asset.pk), "thumb")[1]
     drain_jobs(queues=["rindle_process"])
 
 

@@ -31,6 +31,7 @@ RINDLE = {
     **_RINDLE,
     "LEASE": int(os.environ.get("RINDLE_TEST_LEASE", "60")),
     "RECONCILE_GRACE": 1,
+    "TEMP_DIR": os.environ.get("RINDLE_TEST_WORK"),
     "SCHEDULES": {
         "reconcile": None,
         "abort_incomplete_uploads": None,

@@ -57,7 +57,7 @@ SAMPLES = {
     "unheard-of brand": (ftyp(b"jp2 ", b"jp2 "), None),
     "webm": (b"\x1aE\xdf\xa3\x9fB\x82\x84webm" + b"\x86\x85V_VP9", "video/webm"),
     "webm of sound": (b"\x1aE\xdf\xa3\x9fB\x82\x84webm" + b"\x86\x86A_OPUS", "audio/webm"),
-    "matroska": (b"\x1aE\xdf\xa3\x9fB\x82\x88matroska", None),
+    "matroska": (b"\x1aE\xdf\xa3\x9fB\x82\x88matroska", "video/x-matroska"),
     "ogg": (b"OggS" + bytes(24) + b"\x01vorbis", "audio/ogg"),
     "ogv": (b"OggS" + bytes(24) + b"\x80theora", "video/ogg"),
     "wav": (sound(), "audio/wav"),

@@ -10,6 +10,7 @@ import pytest
 PROGRAMS = {
     "browser": ("chromium",),
     "faketime": ("faketime",),
+    "nginx": ("nginx",),
     "rgw": ("radosgw", "ceph-mon", "ceph-osd", "ceph", "radosgw-admin"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from rindle_django import url
 from rindle_django.models import Asset, StoredObject
 from rindle_django.testing import drain_jobs
+from tests.av import clips
 from tests.kit import arrive, declared, fresh, ledger_keys, picture, settle, variant_states
 from tests.storms import Sky
 
@@ -97,19 +99,38 @@ def test_another_length_is_found_out_before_anything_is_copied__U4_U13(
     assert sky.calls["copy"] == 0
 
 
+def as_long_as(content: bytes, other: bytes) -> bytes:
+    """An MP4 with room at its end, in a box that players skip."""
+    room = len(other) - len(content)
+    return content + room.to_bytes(4, "big") + b"free" + bytes(room - 8) if room > 0 else content
+
+
+@pytest.mark.parametrize(
+    ("clip", "outcome"),
+    [
+        (clips.sound_in_mp4, ("ready", "", "audio/mp4")),
+        (clips.mov, ("quarantined", "mime_not_allowed", "")),
+    ],
+    ids=["sound", "another container"],
+)
 def test_a_copy_is_not_served_under_the_type_of_what_was_there_before__U4_X9(
-    sky: Sky, media_folder: Path
+    sky: Sky, media_folder: Path, clip: Callable[[], Path], outcome: tuple[str, str, str]
 ):
-    """The look saw pictures, the copy holds sound; the profile takes both, under one name."""
-    moving, sound = (b"\x00\x00\x00\x14ftyp" + brand + bytes(100) for brand in (b"isom", b"M4A "))
-    with declared("tape", content_types=("video/mp4", "audio/mp4")):
+    """The look saw an MP4 with pictures, the copy holds something else that the profile takes."""
+    types = ("video/mp4", "audio/mp4", "video/quicktime")
+    moving, other = clips.video().read_bytes(), clip().read_bytes()
+    moving, other = as_long_as(moving, other), as_long_as(other, moving)
+    with declared("tape", content_types=types):
         asset = arrive(moving, profile="tape", filename="a.mp4", content_type="video/mp4")
         attacker = Attacker(media_folder, asset)
-        sky.before("copy", lambda: attacker.writes(sound))
+        sky.before("copy", lambda: attacker.writes(other))
         drain_jobs()
         asset = fresh(asset)
-        assert (asset.state, asset.reason_code) == ("quarantined", "mime_not_allowed")
-        assert asset.original is None
+        assert (asset.state, asset.reason_code, asset.content_type) == outcome
+        if asset.original is not None:
+            assert asset.original.content_type == "audio/mp4"
+            assert asset.original.key.endswith(".m4a")
+            assert served(media_folder, asset) == other
 
 
 def test_the_original_lies_under_a_key_that_no_client_was_ever_given__U4():

@@ -391,9 +391,9 @@ def test_a_purged_variant_that_is_being_made_leaves_nothing_behind(
 ):
     asset = arrive(picture(), profile="poster")
     drain_jobs(queues=["rindle_promote"])
-    from rindle_django.processing import process
+    from rindle_django.processing import process, storing
 
-    whole = process._store_and_publish
+    whole = storing.store_and_publish
 
     def late(*args: Any) -> bool:
         """The deploy and its command come while the output is on its way."""
@@ -401,7 +401,7 @@ def test_a_purged_variant_that_is_being_made_leaves_nothing_behind(
         regenerate(purge_superfluous=True)
         return whole(*args)
 
-    monkeypatch.setattr(process, "_store_and_publish", late)
+    monkeypatch.setattr(process, "store_and_publish", late)
     drain_jobs()
     monkeypatch.undo()
     regenerate()

@@ -13,10 +13,13 @@ from hypothesis import given, strategies as st
 from rindle_django.errors import RequestRefused
 from rindle_django.storage.tokens import (
     GetGrant,
+    ManifestGrant,
     PutGrant,
     get_token,
+    manifest_token,
     put_token,
     read_get,
+    read_manifest,
     read_put,
 )
 from rindle_django.storage.window import MAX_WINDOW, window_for
@@ -149,3 +152,23 @@ def test_a_window_is_open_and_leaves_the_life_that_was_asked_for(ttl, now):
     assert window.start <= now < window.end
     assert window.end + ttl - now > ttl
     assert window.length <= min(max(1, ttl // 2), MAX_WINDOW)
+
+
+def test_a_token_for_a_text_passes_for_no_other_and_no_other_for_it__S24():
+    token = manifest_token("store", KEY, life=60, subject="anna")
+    for read in (read_get, read_put):
+        with pytest.raises(RequestRefused) as refusal:
+            read(token)
+        assert refusal.value.code == "url_invalid"
+    for other in (a_get_token(), a_put_token()):
+        with pytest.raises(RequestRefused):
+            read_manifest(other)
+
+
+def test_a_token_for_a_text_lives_as_told_or_as_long_as_another(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(time, "time", lambda: 1_000_000_000.0)
+    own = read_manifest(manifest_token("store", KEY, life=60))
+    assert own == ManifestGrant("store", KEY, 60, own.expires)
+    assert 60 <= own.expires - 1_000_000_000 <= 90
+    told = read_manifest(manifest_token("store", KEY, life=60, expires=1_000_000_005))
+    assert told.expires == 1_000_000_005

@@ -1,6 +1,4 @@
-"""Every one of the sixteen is emitted by a real flow, or stands ready for one that is not there
-yet: which of the two, nobody may leave unsaid.
-"""
+"""Every one of the sixteen is emitted by a real flow."""
 
 from __future__ import annotations
 
@@ -14,15 +12,14 @@ import pytest
 from rindle_django.events import EVENTS
 from rindle_django.testing import recorded_events
 from tests.telemetry.emitters import named_in, patterns
-from tests.telemetry.exercised import FLOWS, NOT_YET
+from tests.telemetry.exercised import FLOWS
 from tests.telemetry.test_contract import CONTRACT
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-def test_each_event_has_a_flow_or_is_said_to_have_none():
-    assert not FLOWS.keys() & NOT_YET
-    assert FLOWS.keys() | NOT_YET == CONTRACT.keys() == EVENTS.keys()
+def test_each_event_has_a_flow():
+    assert FLOWS.keys() == CONTRACT.keys() == EVENTS.keys()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -33,12 +30,6 @@ def test_a_real_flow_tells_of_it__W2_4(event: str):
     assert recorder.named(event)
     for metadata in recorder.named(event):
         assert set(metadata) >= CONTRACT[event]
-
-
-@pytest.mark.parametrize("event", sorted(NOT_YET))
-def test_what_stands_ready_has_no_emitter_yet(event: str):
-    """Once it has one, it needs a flow in ``exercised.FLOWS`` and has to leave ``NOT_YET``."""
-    assert named_in(event) == []
 
 
 @pytest.mark.parametrize("event", FLOWS)

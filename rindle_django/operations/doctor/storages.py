@@ -17,6 +17,7 @@ from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 
 from rindle_django import claims, ledger
+from rindle_django.delivery.issue import MANIFEST_KINDS
 from rindle_django.errors import RindleError, TransientFailure, reason_text
 from rindle_django.models import Asset, StoredObject
 from rindle_django.operations.doctor.database import TOLERATED, TOO_MUCH, only_read
@@ -180,6 +181,8 @@ def examined(about: str) -> Callable[[], Iterator[Observation]]:
     """A look at one of ``storage.EXAMINED`` in every storage."""
 
     def look_at(alias: str) -> Iterator[Observation]:
+        if about == "playback" and not _has_streams(alias):
+            return
         for remark in adapter_for(alias).examine(about, origins()):
             level = remark.level
             if about == "cors" and level == "error" and not _takes_uploads(alias):
@@ -203,6 +206,16 @@ def _takes_uploads(alias: str) -> bool:
     except NoReverseMatch:
         return False
     return any(profile.storage == alias for profile in registered())
+
+
+def _has_streams(alias: str) -> bool:
+    """Whether scripts of pages read from this storage what is made for players."""
+    return any(
+        recipe.kind in MANIFEST_KINDS
+        for profile in registered()
+        if profile.storage == alias
+        for recipe in profile.variants.values()
+    )
 
 
 def clock() -> Iterator[Observation]:

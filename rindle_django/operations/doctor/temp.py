@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import shutil
-import time
 from collections.abc import Iterator
 
 from rindle_django import workspace
@@ -59,13 +58,7 @@ def _space() -> Iterator[Observation]:
 
 
 def leftovers() -> Iterator[Observation]:
-    oldest = time.time() - 2 * max(3600.0, config().LEASE * 2)
-    left = 0
-    for each in workspace.folders():
-        try:
-            left += each.stat().st_mtime < oldest
-        except FileNotFoundError:  # its work ended meanwhile
-            continue
+    left = sum(1 for _ in workspace.abandoned(2 * max(3600.0, config().LEASE * 2)))
     if left:
         yield warn(
             f"{said(left, 'working copy')} of killed work left in {workspace.root()}.",

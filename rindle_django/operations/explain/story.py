@@ -140,13 +140,19 @@ def _going_on(asset: Any, rows: tuple[Claimable, ...]) -> Iterator[str]:
         name = f"Variant {row.name}" if isinstance(row, Variant) else "The asset"
         tries = f"attempt {row.attempts} of {row.max_attempts}"
         if row.lease_until is not None and row.lease_until > asset.moment:
-            yield f"{name}: a worker is at it, {tries}, and has it until {_at(row.lease_until)}."
+            at_it = f"a worker is at it{_how_far(row)}, {tries}"
+            yield f"{name}: {at_it}, and has it until {_at(row.lease_until)}."
         elif row.wake_at is not None and _waits(row):
             when = "was due at" if _overdue(row, asset.moment) else "is looked at by"
             failed = words.because(row.reason_code) if isinstance(row, Variant) else ""
             yield f"{name}: waits after {tries}{failed}; it {when} {_at(row.wake_at)}."
     if asset.purge_requested_at is not None:
         yield f"It was given up at {_at(asset.purge_requested_at)}, unless it is attached again."
+
+
+def _how_far(row: Claimable) -> str:
+    progress = row.progress if isinstance(row, Variant) else None
+    return "" if progress is None else f" and {progress} % through"
 
 
 def _waits(row: Claimable) -> bool:

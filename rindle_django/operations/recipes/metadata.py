@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,12 +16,13 @@ from django.db.models.functions import Now
 from rindle_django.errors import ContentRefused, reason_code
 from rindle_django.interruption import attentive
 from rindle_django.lifecycle import locked
-from rindle_django.media.images import ImageHeader, probe_image
+from rindle_django.media.images import probe_image
 from rindle_django.models import Asset, Checkpoint, Key
 from rindle_django.operations.recipes.batches import Budget, by_key
 from rindle_django.processing.limits import limits_of
 from rindle_django.profiles import chosen, profile_of_row
 from rindle_django.progress import advanced
+from rindle_django.promotion.inspect import measure
 from rindle_django.states import VERIFIED_ASSET_STATES
 from rindle_django.storage import adapter_for
 from rindle_django.workspace import workspace
@@ -29,6 +30,12 @@ from rindle_django.workspace import workspace
 logger = logging.getLogger(__name__)
 BATCH = 100
 FIELDS = ("width", "height", "pages", "has_alpha")
+# What is known of every file of a kind that was looked into.
+_KNOWN: Mapping[str, tuple[str, ...]] = {
+    "image": FIELDS,
+    "audio": ("has_video", "has_audio"),
+    "video": ("has_video", "has_audio", "width", "height"),
+}
 
 
 @dataclass
@@ -51,20 +58,20 @@ def backfill_metadata(
     everything: bool = False,
     from_start: bool = False,
 ) -> BackfillReport:
-    """Read the headers of verified images again and write down what was not known of them.
+    """Look again at verified images, audio and video, and write down what was not known of them.
 
     Merges: what is in ``metadata`` stays, what the header says goes under ``probe`` (C2.17). One at
     a time, each from its own storage, and the next run goes on where this one stopped: those that
-    are done lack nothing any more. ``everything`` looks at all images; that pass remembers how far
+    are done lack nothing any more. ``everything`` looks at all of them; that pass remembers how far
     it came, unless ``from_start``. A dry run counts. Raises RequestRefused("unknown_profile").
     """
-    images = _images([each.name for each in chosen(profile)], everything=everything)
+    assets = _lacking([each.name for each in chosen(profile)], everything=everything)
     report = BackfillReport(dry_run=dry_run)
     if dry_run:
-        report.found = (images if limit is None else images[:limit]).count()
+        report.found = (assets if limit is None else assets[:limit]).count()
         return report
     reasons: Counter[str] = Counter()
-    for asset_id in _each(images, limit, _Bookmark(profile, from_start) if everything else None):
+    for asset_id in _each(assets, limit, _Bookmark(profile, from_start) if everything else None):
         report.found += 1
         _look_again(asset_id, report, reasons)
         advanced()
@@ -72,19 +79,20 @@ def backfill_metadata(
     return report
 
 
-def _images(profiles: Collection[str], *, everything: bool) -> QuerySet[Asset]:
-    images = Asset.objects.filter(
+def _lacking(profiles: Collection[str], *, everything: bool) -> QuerySet[Asset]:
+    assets = Asset.objects.filter(
         profile__in=profiles,
         state__in=VERIFIED_ASSET_STATES,
-        kind="image",
+        kind__in=_KNOWN,
         original__isnull=False,
     )
     if everything:
-        return images
+        return assets
     lacking = Q()
-    for name in FIELDS:
-        lacking |= Q(**{f"{name}__isnull": True})
-    return images.filter(lacking)
+    for kind, names in _KNOWN.items():
+        unknown = Q(*((f"{name}__isnull", True) for name in names), _connector=Q.OR)
+        lacking |= Q(kind=kind) & unknown
+    return assets.filter(lacking)
 
 
 class _Bookmark:
@@ -110,11 +118,11 @@ class _Bookmark:
         self._rows.delete()
 
 
-def _each(images: QuerySet[Asset], limit: int | None, bookmark: _Bookmark | None) -> Iterator[Key]:
+def _each(assets: QuerySet[Asset], limit: int | None, bookmark: _Bookmark | None) -> Iterator[Key]:
     budget = Budget(limit)
     if bookmark is not None and (last := bookmark.where()) is not None:
-        images = images.filter(pk__gt=last)
-    for batch in by_key(images, budget, size=BATCH):
+        assets = assets.filter(pk__gt=last)
+    for batch in by_key(assets, budget, size=BATCH):
         for asset_id in batch:
             yield asset_id
             budget.spend(1)
@@ -140,7 +148,7 @@ def _look_again(asset_id: Key, report: BackfillReport, reasons: Counter[str]) ->
         report.unchanged += not changed
 
 
-def _probe(asset: Asset) -> ImageHeader:
+def _probe(asset: Asset) -> dict[str, Any]:
     """From the verified bytes: their hash is compared on every read."""
     assert asset.original is not None
     digest = hashlib.sha256()
@@ -151,19 +159,25 @@ def _probe(asset: Asset) -> ImageHeader:
         )
         if digest.hexdigest() != asset.sha256:
             raise ContentRefused("checksum_mismatch")
-        return probe_image(path, asset.content_type, limits_of(profile_of_row(asset.profile)))
+        profile = profile_of_row(asset.profile)
+        if asset.kind != "image":
+            mime, measured = measure(profile, path)
+            return {"content_type": mime, **measured}
+        header = probe_image(path, asset.content_type, limits_of(profile))
+        return {"probe": {"orientation": header.orientation}} | {
+            name: getattr(header, name) for name in FIELDS
+        }
 
 
-def _write(probed: Asset, header: ImageHeader) -> bool:
+def _write(probed: Asset, said: dict[str, Any]) -> bool:
     """Onto the row as it is now, not as it was before the download. Whether that changed it."""
     with locked(probed.pk) as asset:
         if asset.original_id != probed.original_id or asset.state not in VERIFIED_ASSET_STATES:
             return False
-        known: dict[str, Any] = {name: getattr(asset, name) for name in (*FIELDS, "metadata")}
-        said = {name: getattr(header, name) for name in FIELDS}
-        probe = {**asset.metadata.get("probe", {}), "orientation": header.orientation}
-        said["metadata"] = {**asset.metadata, "probe": probe}
-        if said == known:
+        if "probe" in said:
+            probe = {**asset.metadata.get("probe", {}), **said.pop("probe")}
+            said["metadata"] = {**asset.metadata, "probe": probe}
+        if said == {name: getattr(asset, name) for name in said}:
             return False
         Asset.objects.filter(pk=asset.pk).update(**said, updated_at=Now())
         return True

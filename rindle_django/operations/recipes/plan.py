@@ -11,6 +11,7 @@ from django.db.models.functions import Cast
 from rindle_django.errors import RequestRefused
 from rindle_django.models import Asset, Variant
 from rindle_django.operations.recipes.cost import Estimate, estimate
+from rindle_django.processing.plan import IMAGE_KINDS
 from rindle_django.profiles import Profile, chosen
 from rindle_django.states import VERIFIED_ASSET_STATES
 
@@ -84,6 +85,10 @@ class RecipePlan:
         return sum(known) if len(known) == len(costs) else None
 
 
+# The kind of an asset, and whether it has sound: None for what that is not known of.
+_Sort = tuple[str, bool | None]
+
+
 @dataclass(frozen=True)
 class _Sources:
     count: int
@@ -117,18 +122,18 @@ def plan_recipes(
     return RecipePlan([rows[key] for key in sorted(rows)])
 
 
-def _count_sources(profiles: Collection[str]) -> dict[str, dict[str, _Sources]]:
-    """Verified assets of each profile by their kind."""
+def _count_sources(profiles: Collection[str]) -> dict[str, dict[_Sort, _Sources]]:
+    """Verified assets of each profile by what they are."""
     pixels = Cast(F("width"), BigIntegerField()) * F("height")
     found = (
         Asset.objects.filter(profile__in=profiles, state__in=VERIFIED_ASSET_STATES)
-        .values_list("profile", "kind")
+        .values_list("profile", "kind", "has_audio")
         .annotate(count=Count("pk"), mean=Avg(pixels))
         .order_by()
     )
-    sources: dict[str, dict[str, _Sources]] = {name: {} for name in profiles}
-    for profile, kind, count, mean in found:
-        sources[profile][kind] = _Sources(count, None if mean is None else float(mean))
+    sources: dict[str, dict[_Sort, _Sources]] = {name: {} for name in profiles}
+    for profile, kind, has_audio, count, mean in found:
+        sources[profile][kind, has_audio] = _Sources(count, None if mean is None else float(mean))
     return sources
 
 
@@ -149,15 +154,18 @@ def _count_variants(
     if variant is not None:
         counted = counted.filter(name=variant)
     groups = (
-        counted.values_list("asset__profile", "asset__kind", "name", "state", "published_digest")
+        counted.values_list(
+            *("asset__profile", "asset__kind", "asset__has_audio"),
+            *("name", "state", "published_digest"),
+        )
         .annotate(Count("pk"))
         .order_by()
     )
-    for profile, kind, name, state, published, count in groups:
+    for profile, kind, has_audio, name, state, published, count in groups:
         key = profile, name
         if key not in rows:
             rows[key] = VariantPlan(profile, name, declared=False)
-        if name not in by_name[profile].variants_for(kind):
+        if name not in by_name[profile].variants_for(kind, has_audio=has_audio):
             what = "superfluous"
         elif state == "ready":
             what = "current" if published == digests[key] else "stale"
@@ -166,15 +174,21 @@ def _count_variants(
         setattr(rows[key], what, getattr(rows[key], what) + count)
 
 
-def _complete(row: VariantPlan, profile: type[Profile], sources: dict[str, _Sources]) -> None:
+def _complete(row: VariantPlan, profile: type[Profile], sources: dict[_Sort, _Sources]) -> None:
     """Add what has no row yet, and what all that is to be made will cost."""
     recipe = profile.recipe(row.variant)
-    fitting = [each for kind, each in sources.items() if recipe.accepts(kind)]
+    fitting = [
+        each
+        for (kind, has_audio), each in sources.items()
+        if recipe.accepts(kind, has_audio=has_audio)
+    ]
     there = row.current + row.stale + row.missing + row.failed + row.waiting + row.cancelled
     row.without_row = sum(each.count for each in fitting) - there
     row.missing += row.without_row
     if row.to_make:
-        _add_cost(row, estimate(row.profile, row.variant, row.to_make, _mean_pixels(fitting)))
+        # What is made of sound and moving pictures costs by their length, not by their size.
+        pixels = _mean_pixels(fitting) if recipe.kind in IMAGE_KINDS else None
+        _add_cost(row, estimate(row.profile, row.variant, row.to_make, pixels))
 
 
 def _mean_pixels(sources: Collection[_Sources]) -> float | None:

@@ -68,7 +68,7 @@ class _Target:
             asset__kind__in=self.kinds,
             name=self.name,
             state=state,
-        )
+        ).exclude(_silent("asset__has_audio", self.recipe))
 
     @property
     def kinds(self) -> list[str]:
@@ -81,7 +81,12 @@ class _Target:
             profile=self.profile.name,
             state__in=VERIFIED_ASSET_STATES,
             kind__in=self.kinds,
-        )
+        ).exclude(_silent("has_audio", self.recipe))
+
+
+def _silent(field: str, recipe: Recipe) -> Q:
+    """What has no sound, if ``recipe`` needs some."""
+    return Q(**{field: False}) if recipe.needs_audio else Q(pk__in=[])
 
 
 def regenerate_variants(
@@ -269,7 +274,12 @@ def _purge_superfluous(
 def _undeclared(profile: type[Profile], variant: str | None) -> QuerySet[Variant]:
     wanted = Q(pk__in=[])
     for kind in KINDS:
-        wanted |= Q(asset__kind=kind, name__in=list(profile.variants_for(kind)))
+        of_kind = Q(asset__kind=kind)
+        silent = list(profile.variants_for(kind, has_audio=False))
+        wanted |= of_kind & Q(name__in=silent)
+        sounding = profile.variants_for(kind).keys() - silent
+        # Of assets that are not known to be silent.
+        wanted |= of_kind & ~Q(asset__has_audio=False) & Q(name__in=sounding)
     rows = Variant.objects.exclude(state="purged").filter(
         ~wanted, asset__profile=profile.name, asset__state__in=VERIFIED_ASSET_STATES
     )

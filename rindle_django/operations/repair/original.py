@@ -12,14 +12,10 @@ from django.db.models.functions import Now
 from rindle_django.errors import ContentRefused, RequestRefused
 from rindle_django.interruption import attentive
 from rindle_django.lifecycle import locked
-from rindle_django.media.images import probe_image
-from rindle_django.media.sniff import sniff
-from rindle_django.media.types import MEDIA_TYPES
 from rindle_django.models import Asset, Key, StoredObject
 from rindle_django.operations.repair.report import RepairReport, differences, note, repair
-from rindle_django.processing.limits import limits_of
 from rindle_django.profiles import profile_of_row
-from rindle_django.promotion.inspect import SNIFFED
+from rindle_django.promotion.inspect import measure
 from rindle_django.states import VERIFIED_ASSET_STATES
 from rindle_django.storage import adapter_for
 from rindle_django.workspace import workspace
@@ -28,14 +24,14 @@ Probed = dict[str, Any]
 
 
 def reprobe(asset_id: Key, *, dry_run: bool = False) -> RepairReport:
-    """Read an asset's original again and refresh its type, kind, dimensions, pages and alpha.
+    """Read an asset's original again and refresh its type, kind and all that was measured of it.
 
     Its bytes are held against the hash of when they were verified. If they are others, or gone,
     nothing is refreshed: the report's ``result`` is "source_altered" or "source_missing", and only
     its restoration helps. ``metadata`` is the project's own and kept as it is.
 
     Raises RequestRefused: "asset_not_found", "asset_not_verified", "asset_changed" (while it was
-    read); ContentRefused if the image cannot be read any more; TransientFailure if the storage does
+    read); ContentRefused if the file cannot be read any more; TransientFailure if the storage does
     not answer. Not inside a transaction: it reads from the storage.
     """
     return repair("reprobe", asset_id, dry_run=dry_run, work=_reprobe)
@@ -73,11 +69,8 @@ def _probe(asset: Asset, original: StoredObject) -> Probed:
     with workspace() as folder:
         path = folder / "original"
         _fetch(asset, original, path)
-        with path.open("rb") as stream:
-            mime = sniff(stream.read(SNIFFED))
-        if mime is None:
-            raise ContentRefused("type_unknown")
-        return {"content_type": mime, "kind": MEDIA_TYPES[mime].kind, **_header(asset, path, mime)}
+        mime, measured = measure(profile_of_row(asset.profile), path)
+        return {"content_type": mime, **measured}
 
 
 def _fetch(asset: Asset, original: StoredObject, path: Path) -> None:
@@ -92,15 +85,6 @@ def _fetch(asset: Asset, original: StoredObject, path: Path) -> None:
         raise ContentRefused("source_altered") from None
     if digest.hexdigest() != asset.sha256:
         raise ContentRefused("source_altered")
-
-
-def _header(asset: Asset, path: Path, mime: str) -> Probed:
-    """What the header says; of what has none, nothing."""
-    names = ("width", "height", "pages", "has_alpha")
-    if MEDIA_TYPES[mime].kind != "image":
-        return dict.fromkeys(names)
-    header = probe_image(path, mime, limits_of(profile_of_row(asset.profile)))
-    return {name: getattr(header, name) for name in names}
 
 
 def _report(

@@ -147,14 +147,18 @@ KINDS: tuple[Kind, ...] = (
         order="r.wake_at",
         patient=True,
     ),
-    Kind(
-        "waiting",
-        "variant",
-        "Rung for, but no worker has taken it.",
-        WORKER.format(queue="rindle_process"),
-        f"{_RUNG_FOR} AND r.state IN {_names(ACTIVE_VARIANT_STATES - {'planned'})}",
-        order="r.wake_at",
-        patient=True,
+    *(
+        Kind(
+            "waiting",
+            "variant",
+            "Rung for, but no worker has taken it.",
+            WORKER.format(queue=queue),
+            f"{_RUNG_FOR} AND r.state IN {_names(ACTIVE_VARIANT_STATES - {'planned'})}"
+            f" AND r.kind {which} 'image'",
+            order="r.wake_at",
+            patient=True,
+        )
+        for queue, which in (("rindle_process", "="), ("rindle_media", "<>"))
     ),
     *(
         Kind(

@@ -172,7 +172,9 @@ def _mark(alias: str, key: str) -> bool:
 
 
 def _unpublish(asset: Asset, stored: StoredObject) -> bool:
-    variant = Variant.objects.filter(object=stored).first()
+    """Of an output of several files, each is as good as all of them."""
+    output = StoredObject.objects.get(pk=stored.part_of_id or stored.pk)
+    variant = Variant.objects.filter(object=output).first()
     if variant is not None:
         variant.asset = asset
         why: dict[str, Any] = {
@@ -182,7 +184,7 @@ def _unpublish(asset: Asset, stored: StoredObject) -> bool:
         if not transition(variant, "missing", object=None, **why, **AT_REST):
             # Being made anew, or failed at that: only what it showed meanwhile is lost.
             Variant.objects.filter(pk=variant.pk).update(object=None, updated_at=Now())
-    ledger.doom([stored], settled=True)  # the purge confirms that it is absent
+    ledger.doom([output], settled=True)  # the purge confirms that it is absent
     enqueue_purge(asset)
     settle_asset(asset)
     return variant is not None

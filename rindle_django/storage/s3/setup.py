@@ -32,6 +32,8 @@ def examine(
     """What is to be said of one of ``EXAMINED``. Raises botocore's errors."""
     if about == "cors":
         return list(_cors(bucket, origins, headers))
+    if about == "playback":
+        return list(_playback(bucket, origins))
     look = _LOOKS.get(about)
     return list(look(bucket)) if look is not None else []
 
@@ -88,6 +90,20 @@ def _lacking(
     ]
     fewest = min(missing, key=len)
     return f"the CORS rule does not allow the headers {', '.join(fewest)}" if fewest else None
+
+
+def _playback(bucket: Bucket, origins: Sequence[str]) -> Iterator[Remark]:
+    """Rules that cannot be read are told of by ``_cors`` already."""
+    answer = _asked(lambda: bucket.client.get_bucket_cors(Bucket=bucket.name), "CORS rules")
+    if isinstance(answer, Remark):
+        return
+    rules: list[CORSRuleOutputTypeDef] = answer.get("CORSRules", [])  # type: ignore[assignment]
+    reading = [rule for rule in rules if "GET" in rule["AllowedMethods"]]
+    for origin in origins or [""]:
+        if not any(not origin or _any_fits(rule["AllowedOrigins"], origin) for rule in reading):
+            who = f"Pages of {origin}" if origin else "Browsers"
+            finding = f"{who} cannot play streams: no CORS rule allows GET."
+            yield Remark("error", finding, CORS_GUIDE)
 
 
 def _any_fits(patterns: Sequence[str], value: str) -> bool:

@@ -30,25 +30,21 @@ MUTANTS = (
     Mutant(
         "publication-before-the-bytes",
         "M5: what is ready may not be there",
-        "rindle_django/processing/process.py",
-        "    adapter_for(attempt.output.storage).put_file(\n"
-        "        attempt.output.key,\n"
-        "        attempt.target,\n"
-        "        content_type=rendered.content_type,\n"
-        "        cache_control=profile_of_row(asset.profile).delivery.cache_control,\n"
-        "    )\n"
+        "rindle_django/processing/storing.py",
+        "    written = [_store(asset, each) for each in (*parts, main)]\n"
         "    return persistently(\n"
-        "        lambda: publish(attempt.variant, attempt.output, attempt.run, rendered, sha256)\n"
+        "        lambda: publish(attempt.variant, attempt.output, attempt.run, rendered, written)\n"
         "    )\n",
+        "    files = [*parts, main]\n"
+        "    written = [\n"
+        "        Written(each.stored, each.path.stat().st_size, each.content_type, '')\n"
+        "        for each in files\n"
+        "    ]\n"
         "    published = persistently(\n"
-        "        lambda: publish(attempt.variant, attempt.output, attempt.run, rendered, sha256)\n"
+        "        lambda: publish(attempt.variant, attempt.output, attempt.run, rendered, written)\n"
         "    )\n"
-        "    adapter_for(attempt.output.storage).put_file(\n"
-        "        attempt.output.key,\n"
-        "        attempt.target,\n"
-        "        content_type=rendered.content_type,\n"
-        "        cache_control=profile_of_row(asset.profile).delivery.cache_control,\n"
-        "    )\n"
+        "    for each in files:\n"
+        "        _store(asset, each)\n"
         "    return published\n",
         tests(
             "jobs/test_tries",
@@ -59,7 +55,7 @@ MUTANTS = (
         "former-output-left-behind",
         "W1.8: what is not served any more stays in storage",
         "rindle_django/processing/retire.py",
-        "    ledger.retire(StoredObject.objects.filter(pk__in=objects), keep_for=grace)\n",
+        "    ledger.retire(objects, keep_for=grace)\n",
         "",
         tests(
             "processing/test_two_workers",
@@ -84,7 +80,7 @@ MUTANTS = (
     Mutant(
         "size-instead-of-hash",
         "M8, S13: other bytes of the same length are taken for the original",
-        "rindle_django/processing/process.py",
+        "rindle_django/processing/storing.py",
         "    if digest.hexdigest() != asset.sha256:\n",
         "    if path.stat().st_size != asset.byte_size:\n",
         tests(
@@ -96,8 +92,8 @@ MUTANTS = (
         "cancelled-work-goes-on",
         "W1.7, U18: a worker does not look whether it was cancelled",
         "rindle_django/claims.py",
-        "        else:\n            holding.look()\n",
-        "",
+        "            holding.renew()\n        holding.look()\n",
+        "            holding.renew()\n",
         tests(
             "processing/test_cancel",
             "test_a_running_variant_is_really_stopped__W1_7_U18",
@@ -161,6 +157,72 @@ MUTANTS = (
         tests(
             "promotion/test_retries",
             "test_an_outage_retries_and_never_quarantines__U19_W1_5",
+        ),
+    ),
+    Mutant(
+        "parts-left-behind",
+        "W1.8: a main object goes, and the files that it speaks of stay",
+        "rindle_django/ledger.py",
+        "filter(Q(pk__in=outputs) | Q(part_of__in=outputs))",
+        "filter(pk__in=outputs)",
+        tests(
+            "transcoding/test_parts",
+            "test_a_stream_made_anew_replaces_all_files_and_removes_the_former__W1_8",
+        ),
+    ),
+    Mutant(
+        "lost-part-goes-unnoticed",
+        "W4.11: a stream is ready whose playlist speaks of what is not there",
+        "rindle_django/operations/verify/remedy.py",
+        "    output = StoredObject.objects.get(pk=stored.part_of_id or stored.pk)\n",
+        "    output = stored\n",
+        tests(
+            "transcoding/test_parts",
+            "test_a_lost_part_makes_the_whole_variant_missing__W4_11",
+        ),
+    ),
+    Mutant(
+        "one-death-costs-all-variants",
+        "a worker claims all variants of a film at once",
+        "rindle_django/processing/claim.py",
+        "        return list(due.filter(pk=named.pk))\n",
+        "        return list(due)\n",
+        tests(
+            "transcoding/test_working",
+            "test_who_is_at_one_leaves_others_of_the_same_kind_to_others",
+        ),
+    ),
+    Mutant(
+        "late-news-of-who-was-overtaken",
+        "W1.9: who was overtaken writes how far it is on another's row",
+        "rindle_django/claims.py",
+        "                lease.update(**news)\n",
+        "                type(row).objects.filter(pk=row.pk).update(**news)\n",
+        tests(
+            "transcoding/test_working",
+            "test_how_far_it_has_come_is_on_the_row_while_it_is_made",
+        ),
+    ),
+    Mutant(
+        "work-for-an-asset-in-quarantine-goes-on",
+        "W3.8: FFmpeg runs for nobody",
+        "rindle_django/claims.py",
+        "lease.filter(row.wanted).exists()",
+        "lease.exists()",
+        tests(
+            "transcoding/test_stopping",
+            "test_one_of_an_asset_that_is_quarantined_is_stopped__W1_7_W3_8",
+        ),
+    ),
+    Mutant(
+        "working-copy-of-the-living-swept",
+        "row 42: a folder in which work goes on is removed",
+        "rindle_django/workspace.py",
+        "    except BlockingIOError:\n        return False\n",
+        "    except BlockingIOError:\n        return None\n",
+        tests(
+            "domain/test_workspaces",
+            "test_what_the_dead_left_goes_at_once_and_what_the_living_hold_stays",
         ),
     ),
     Mutant(

@@ -1,0 +1,216 @@
+"""What it costs to make a video by the library, over the bare command line of FFmpeg.
+
+    python -m benchmarks.transcode
+    python -m benchmarks.transcode --whole
+
+Both run with the same arguments on the same clip, by turns, so that a busy machine disturbs both;
+what one pair differs by is the overhead: starting confined, listening, verifying the output. With
+``--whole`` it is that of a job: claimed, fetched, made, stored and published.
+
+Exits with 1 if the median overhead is more than it may be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.ground import add_place, django_up
+
+if TYPE_CHECKING:
+    from rindle_django.media.av.work import Work
+
+ALLOWED = 0.03
+MIME = "video/mp4"
+
+
+@dataclass(frozen=True)
+class Took:
+    """Seconds on the clock, and of processors."""
+
+    wall: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    bare: Took
+    ours: Took
+
+    @property
+    def wall(self) -> float:
+        return self.ours.wall / self.bare.wall - 1
+
+    @property
+    def cpu(self) -> float:
+        return self.ours.cpu / self.bare.cpu - 1
+
+
+def clip(folder: Path, seconds: int) -> Path:
+    """720p at 30 frames a second, with sound, of something that moves."""
+    from rindle_django.media.av.ffmpeg import find_ffmpeg
+
+    path = folder / "clip.mp4"
+    picture = f"testsrc2=size=1280x720:rate=30:duration={seconds},noise=alls=8:allf=t"
+    tone = f"sine=frequency=440:sample_rate=48000:duration={seconds}"
+    subprocess.run(
+        [
+            *(str(find_ffmpeg()), "-v", "error", "-y", "-f", "lavfi", "-i", picture),
+            *("-f", "lavfi", "-i", tone, "-c:v", "libx264", "-preset", "ultrafast"),
+            *("-pix_fmt", "yuv420p", "-c:a", "aac", str(path)),
+        ],
+        check=True,
+    )
+    return path
+
+
+def took(action: Callable[[], object]) -> Took:
+    began, used = time.perf_counter(), _cpu()
+    action()
+    return Took(time.perf_counter() - began, _cpu() - used)
+
+
+def _cpu() -> float:
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in both)
+
+
+def bare(work: Work, recipe: Any) -> None:
+    """The same arguments and the same politeness, and nothing else."""
+    from rindle_django.media.av.ffmpeg import find_ffmpeg
+    from rindle_django.media.av.video import arguments_of
+
+    threads = str(work.bounds.threads)
+    subprocess.run(
+        [
+            *("nice", "-n", "5", str(find_ffmpeg()), "-nostdin", "-v", "error", "-y"),
+            *("-filter_threads", threads, "-threads", threads, "-i", str(work.source)),
+            *arguments_of(work, recipe),
+        ],
+        check=True,
+        env=os.environ | {"SVT_LOG": "1"},
+    )
+
+
+def by_make(work: Work, recipe: Any) -> None:
+    from rindle_django.media.av.make import make
+
+    made = make(work.source, work.mime, work.facts, recipe, work.target)
+    assert made.byte_size
+
+
+def work_on(source: Path) -> Work:
+    from rindle_django.media.av.bounds import Bounds
+    from rindle_django.media.av.probe import probe_media
+    from rindle_django.media.av.work import Work
+
+    facts = probe_media(source, MIME)
+    return Work(
+        source=source,
+        mime=MIME,
+        facts=facts,
+        target=source.with_name("target"),
+        bounds=Bounds.for_duration(facts.duration_ms),
+        on_progress=lambda _percent: None,
+    )
+
+
+@contextmanager
+def promoted(source: Path, recipe: Any) -> Iterator[Callable[[], None]]:
+    """An asset whose video is due: what its job does. Each call asks for the video anew."""
+    from rindle_django import Profile, upload
+    from rindle_django.models import Variant
+    from rindle_django.processing import process_variant, requeue_variants
+    from rindle_django.profiles import unregister
+    from rindle_django.promotion import promote
+
+    class Film(Profile):
+        name = "film"
+        content_types = (MIME,)
+        max_bytes = 1 << 30
+        variants = {"web": recipe}
+
+    with source.open("rb") as stream:
+        asset = upload(Film, stream, filename="film.mp4")
+    promote(str(asset.pk))
+
+    def work() -> None:
+        process_variant(str(asset.pk), "web")
+        variant = Variant.objects.get(asset=asset, name="web")
+        assert variant.state == "ready", (variant.state, variant.error_code)
+
+    def again() -> None:
+        if Variant.objects.filter(asset=asset, name="web", state="ready").exists():
+            requeue_variants(asset, names=["web"], force=True)
+        work()
+
+    try:
+        yield again
+    finally:
+        unregister(Film)
+
+
+def measure(options: argparse.Namespace, folder: Path) -> list[Pair]:
+    from rindle_django.profiles.recipes import VideoRecipe
+
+    recipe = VideoRecipe(effort=options.effort, codec=options.codec)
+    work = work_on(clip(folder, options.seconds))
+    if not options.whole:
+        return pairs(options.pairs, lambda: bare(work, recipe), lambda: by_make(work, recipe))
+    with promoted(work.source, recipe) as job:
+        return pairs(options.pairs, lambda: bare(work, recipe), job)
+
+
+def pairs(count: int, one: Callable[[], None], other: Callable[[], None]) -> list[Pair]:
+    found = []
+    for number in range(1, count + 1):
+        found.append(Pair(took(one), took(other)))
+        last = found[-1]
+        print(
+            f"pair {number}: bare {last.bare.wall:6.2f} s ({last.bare.cpu:6.2f} of processors), "
+            f"ours {last.ours.wall:6.2f} s ({last.ours.cpu:6.2f}): "
+            f"{last.wall:+.1%} ({last.cpu:+.1%})",
+            flush=True,
+        )
+    return found
+
+
+def report(found: list[Pair]) -> bool:
+    wall = statistics.median(each.wall for each in found)
+    cpu = statistics.median(each.cpu for each in found)
+    met = wall <= ALLOWED
+    print(
+        f"median: bare {statistics.median(each.bare.wall for each in found):.2f} s, "
+        f"ours {statistics.median(each.ours.wall for each in found):.2f} s; "
+        f"overhead {wall:+.1%} on the clock, {cpu:+.1%} of processors; "
+        f"allowed {ALLOWED:.0%} on the clock: {'ok' if met else 'TOO SLOW'}"
+    )
+    return met
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add_place(parser)
+    parser.add_argument("--seconds", type=int, default=60, help="Length of the clip.")
+    parser.add_argument("--pairs", type=int, default=4)
+    parser.add_argument("--effort", default="medium", choices=("fast", "medium", "slow"))
+    parser.add_argument("--codec", default="h264", choices=("h264", "vp9", "av1"))
+    parser.add_argument("--whole", action="store_true", help="A whole job, on a database.")
+    options = parser.parse_args()
+    with django_up(options), tempfile.TemporaryDirectory() as folder:
+        return 0 if report(measure(options, Path(folder))) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""From the original to a working copy, and from a finished output to what is served."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from rindle_django import claims, ledger
+from rindle_django.errors import ContentRefused
+from rindle_django.interruption import Interrupted, attentive, checkpoint
+from rindle_django.lifecycle import locked, persistently
+from rindle_django.media.rendering import Part, Rendered
+from rindle_django.models import Asset, StoredObject, Variant
+from rindle_django.processing.claim import Attempt
+from rindle_django.processing.publish import Written, publish, retry_or_fail
+from rindle_django.profiles import profile_of_row
+from rindle_django.purge import take_back
+from rindle_django.storage import adapter_for
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file of an output, and the row of the object that it becomes."""
+
+    stored: StoredObject
+    path: Path
+    content_type: str
+
+
+def fetch(asset: Asset, folder: Path) -> Path:
+    """The verified original, and proof that it still is: its hash is compared on every read."""
+    assert asset.original is not None
+    path, digest = folder / "source", hashlib.sha256()
+    adapter_for(asset.original.storage).download(
+        asset.original.key, path, on_chunk=attentive(digest.update)
+    )
+    if digest.hexdigest() != asset.sha256:
+        raise ContentRefused("checksum_mismatch")
+    return path
+
+
+def store_and_publish(asset: Asset, attempt: Attempt, rendered: Rendered) -> bool:
+    """Have the storage take what was made, then make it what is served; False if this attempt was
+    overtaken."""
+    assert attempt.target is not None
+    main = _File(attempt.output, attempt.target, rendered.content_type)
+    parts = _expect_parts(attempt, rendered.parts) if rendered.parts else []
+    # The main one last: it speaks of the others.
+    written = [_store(asset, each) for each in (*parts, main)]
+    return persistently(
+        lambda: publish(attempt.variant, attempt.output, attempt.run, rendered, written)
+    )
+
+
+def _expect_parts(attempt: Attempt, parts: tuple[Part, ...]) -> list[_File]:
+    """Write the parts down before the first byte of them is stored. Raises Interrupted if the claim
+    was lost: then nobody would look after them."""
+    settles_in = claims.writing_time()
+    with locked(attempt.variant.asset_id) as asset:
+        mine = Variant.objects.filter(claims.held(attempt.variant), pk=attempt.variant.pk)
+        if not mine.filter(state="processing").exists():
+            raise Interrupted
+        files = [
+            _File(
+                ledger.expect(
+                    asset,
+                    "variant",
+                    settles_in=settles_in,
+                    extension=part.path.suffix,
+                    content_type=part.content_type,
+                    identity=part.id,
+                    part_of=attempt.output,
+                ),
+                part.path,
+                part.content_type,
+            )
+            for part in parts
+        ]
+        # All together are given up when the main one is, so that must not be before the parts are.
+        ledger.still_writing([attempt.output], settles_in=settles_in)
+    return files
+
+
+def _store(asset: Asset, file: _File) -> Written:
+    checkpoint()
+    with file.path.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    adapter_for(file.stored.storage).put_file(
+        file.stored.key,
+        file.path,
+        content_type=file.content_type,
+        cache_control=profile_of_row(asset.profile).delivery.cache_control,
+    )
+    return Written(file.stored, file.path.stat().st_size, file.content_type, sha256)
+
+
+def give_back(attempt: Attempt, error: Exception) -> bool:
+    """End an attempt that failed; whether it was still this worker's to end."""
+    return persistently(lambda: retry_or_fail(attempt.variant, attempt.output, attempt.run, error))
+
+
+def take_back_output(attempt: Attempt) -> None:
+    """Nothing of this attempt is served: what it may have written late is not to stay."""
+    persistently(lambda: take_back(attempt.output))
