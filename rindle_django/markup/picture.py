@@ -73,7 +73,7 @@ def picture(
     )
     last = levels[-1][1] if levels else []
     shown: dict[str, Any] = _src(viewing, last) | _srcset(viewing, last, sizes, single=False)
-    shown |= _box(viewing, last) | {"alt": alt or ""} | _loading(attributes)
+    shown |= _box(viewing, candidates) | {"alt": alt or ""} | _loading(attributes)
     shown |= _placeholder(viewing, placeholder, pending=not levels) | accepted(attributes)
     return Picture(sources, Attributes(shown), pending=not levels)
 
@@ -150,10 +150,10 @@ def _src(viewing: Viewing, level: Sequence[_Candidate]) -> dict[str, str]:
     return {"src": viewing.url(level[-1].source) if level else static(BLANK)}
 
 
-def _box(viewing: Viewing, level: Sequence[_Candidate]) -> dict[str, int | None]:
+def _box(viewing: Viewing, candidates: Sequence[_Candidate]) -> dict[str, int | None]:
     """The size of the largest, so that the page keeps its place before it is there."""
-    if level:
-        return {"width": level[-1].width, "height": level[-1].height}
+    if largest := _largest(candidates):
+        return {"width": largest.width, "height": largest.height}
     return {"width": viewing.asset.width, "height": viewing.asset.height}
 
 
@@ -168,7 +168,8 @@ def _placeholder(viewing: Viewing, wanted: Placeholder, *, pending: bool) -> dic
     if wanted is False or not viewing.asset.placeholder:
         return found
     if wanted == "inline":
-        return found | inline_style(viewing.asset.placeholder)
+        # Behind what is transparent it would stay to be seen.
+        return found if viewing.asset.has_alpha else found | inline_style(viewing.asset.placeholder)
     return found | {"data-thumbhash": viewing.asset.placeholder}
 
 

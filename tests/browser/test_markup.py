@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from rindle_django import HLSRecipe, PosterRecipe, VideoRecipe, upload
 from rindle_django.media.thumbhash import thumbhash
 from rindle_django.models import Asset, Variant
 from rindle_django.profiles import unregister
 from rindle_django.profiles.base import register
+from rindle_django.testing import drain_jobs
 from tests.browser import screening
 from tests.browser.screening import PAGE, POLICY, Cinema, Screen, clip, hang, held, put, scene, seen
+from tests.kit import declared, fresh, named, variant_states
 from tests.markup.exhibits import Film, Shop, draw, exhibit
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -254,3 +257,23 @@ def test_a_narrow_screen_is_played_the_small_one__W5_1(watch: Watch, clips: dict
 def test_the_original_plays_until_there_is_more__W4_5_W5_3(watch: Watch, clips: dict[str, bytes]):
     asset = screened(clips, codecs={})
     assert watch(draw("{% video a %}", a=asset), played) == "video/mp4"
+
+
+def test_a_video_that_went_all_the_way_streams_to_a_browser(watch: Watch, clips: dict[str, bytes]):
+    """Private: every text and segment that the player asks for is signed."""
+    variants = {
+        "stream": HLSRecipe(resolutions=(144,), segment_seconds=1),
+        "file": VideoRecipe(resolution=144, effort="fast"),
+        "cover": PosterRecipe(width=160),
+    }
+    with declared("reel", content_types=("video/mp4",), variants=variants):
+        asset = upload("reel", named(clips["video/mp4"], "reel.mp4"))
+        drain_jobs()
+        asset = fresh(asset)
+        assert variant_states(asset) == dict.fromkeys(variants, "ready")
+        assert asset.placeholder
+        page = draw("{% video a %}", a=asset)
+        assert "poster=" in page
+        assert watch(page, played) == "application/vnd.apple.mpegurl"
+        only_file = draw('{% video a "file" %}', a=asset)
+        assert watch(only_file, played).startswith('video/mp4; codecs="avc1.')

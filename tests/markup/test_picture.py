@@ -80,7 +80,9 @@ def test_a_width_that_a_format_lacks_is_offered_in_an_older_one():
     small, medium, large = keys(asset, "jpeg_400", "webp_800", "avif_1600")
     assert widths(avif) == {400: small, 800: medium, 1600: large}
     assert widths(webp) == {400: small, 800: medium}
-    assert key_of(picture.children[-1]["src"]) == small
+    img = picture.children[-1]
+    assert key_of(img["src"]) == small
+    assert (img["width"], img["height"]) == ("1600", "1200")
 
 
 def test_of_one_width_there_is_one_file(events: Recorder):
