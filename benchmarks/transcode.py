@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 ALLOWED = 0.03
 MIME = "video/mp4"
+# Something that is prepared each time, and then measured.
+Job = Callable[[], Callable[[], None]]
 
 
 @dataclass(frozen=True)
@@ -127,13 +129,13 @@ def work_on(source: Path) -> Work:
 
 
 @contextmanager
-def promoted(source: Path, recipe: Any) -> Iterator[Callable[[], None]]:
-    """An asset whose video is due: what its job does. Each call asks for the video anew."""
-    from rindle_django import Profile, upload
-    from rindle_django.models import Variant
-    from rindle_django.processing import process_variant, requeue_variants
+def jobs_of(source: Path, recipe: Any) -> Iterator[Job]:
+    """Gives, each time, what the job of a video does whose asset has just been promoted."""
+    from django.conf import settings
+    from django.test import override_settings
+
+    from rindle_django import Profile
     from rindle_django.profiles import unregister
-    from rindle_django.promotion import promote
 
     class Film(Profile):
         name = "film"
@@ -141,24 +143,29 @@ def promoted(source: Path, recipe: Any) -> Iterator[Callable[[], None]]:
         max_bytes = 1 << 30
         variants = {"web": recipe}
 
+    files = "django.core.files.storage.FileSystemStorage"
+    place = {"BACKEND": files, "OPTIONS": {"location": source.parent / "media"}}
+    with override_settings(STORAGES={**settings.STORAGES, "default": place}):
+        yield lambda: _promoted(Film, source)
+    unregister(Film)
+
+
+def _promoted(profile: Any, source: Path) -> Callable[[], None]:
+    from rindle_django import upload
+    from rindle_django.models import Variant
+    from rindle_django.processing import process_variant
+    from rindle_django.promotion import promote
+
     with source.open("rb") as stream:
-        asset = upload(Film, stream, filename="film.mp4")
+        asset = upload(profile, stream, filename="film.mp4")
     promote(str(asset.pk))
 
     def work() -> None:
         process_variant(str(asset.pk), "web")
         variant = Variant.objects.get(asset=asset, name="web")
-        assert variant.state == "ready", (variant.state, variant.error_code)
+        assert variant.state == "ready", (variant.state, variant.reason)
 
-    def again() -> None:
-        if Variant.objects.filter(asset=asset, name="web", state="ready").exists():
-            requeue_variants(asset, names=["web"], force=True)
-        work()
-
-    try:
-        yield again
-    finally:
-        unregister(Film)
+    return work
 
 
 def measure(options: argparse.Namespace, folder: Path) -> list[Pair]:
@@ -167,16 +174,16 @@ def measure(options: argparse.Namespace, folder: Path) -> list[Pair]:
     recipe = VideoRecipe(effort=options.effort, codec=options.codec)
     work = work_on(clip(folder, options.seconds))
     if not options.whole:
-        return pairs(options.pairs, lambda: bare(work, recipe), lambda: by_make(work, recipe))
-    with promoted(work.source, recipe) as job:
-        return pairs(options.pairs, lambda: bare(work, recipe), job)
+        return pairs(options.pairs, work, recipe, lambda: lambda: by_make(work, recipe))
+    with jobs_of(work.source, recipe) as job:
+        return pairs(options.pairs, work, recipe, job)
 
 
-def pairs(count: int, one: Callable[[], None], other: Callable[[], None]) -> list[Pair]:
+def pairs(count: int, work: Work, recipe: Any, ours: Job) -> list[Pair]:
     found = []
     for number in range(1, count + 1):
-        found.append(Pair(took(one), took(other)))
-        last = found[-1]
+        job = ours()
+        found.append(last := Pair(took(lambda: bare(work, recipe)), took(job)))
         print(
             f"pair {number}: bare {last.bare.wall:6.2f} s ({last.bare.cpu:6.2f} of processors), "
             f"ours {last.ours.wall:6.2f} s ({last.ours.cpu:6.2f}): "

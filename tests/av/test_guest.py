@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -305,3 +306,31 @@ def test_it_does_not_outlive_its_worker__row_8(kept, tmp_path):
 
 def test_it_may_be_run_from_a_thread_that_ends_afterwards(tmp_path):
     assert Elsewhere(lambda: transcode(tmp_path)).ended() is None
+
+
+def test_one_who_holds_its_pipes_open_keeps_nobody_waiting(tmp_path, monkeypatch):
+    """A process that was forked from ours in the midst of it has a copy of every pipe."""
+    heirs: list[int] = []
+    ends = os.pipe
+
+    def pipe() -> tuple[int, int]:
+        made = ends()
+        if not heirs:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # it only sleeps
+                heirs.append(os.fork())
+            if not heirs[0]:
+                time.sleep(60)
+                os._exit(0)
+        return made
+
+    monkeypatch.setattr(os, "pipe", pipe)
+    began = time.monotonic()
+    try:
+        assert transcode(tmp_path).cpu_seconds
+    finally:
+        for heir in heirs:
+            os.kill(heir, signal.SIGKILL)
+            os.waitpid(heir, 0)
+    assert heirs
+    assert time.monotonic() - began < 30

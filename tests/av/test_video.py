@@ -211,6 +211,26 @@ def test_frames_are_not_made_up_below_the_limit(made):
     assert judged.video["frame_count"] == "10"
 
 
+def test_interlaced_frames_are_made_whole(made, tmp_path):
+    source = tmp_path / "interlaced.mp4"
+    woven = ["-vf", "tinterlace=interleave_top,setfield=tff", *clips.H264[:2]]
+    fields = ["-flags", "+ildct+ilme", "-x264opts", "tff=1", "-pix_fmt", "yuv420p"]
+    clips.ffmpeg(*clips.picture(2, rate=50), *woven, *fields, into=source)
+    _, judged = made(source)
+    assert (judged.video["scan_type"], judged.video["frame_count"]) == ("Progressive", "50")
+    assert fields_seen(source) > 40
+    assert fields_seen(tmp_path / "target.mp4") < 10
+
+
+def fields_seen(path: Path) -> int:
+    """In how many frames FFmpeg sees the lines of two moments."""
+    found = clips.folder() / "fields.txt"
+    shown = f"idet,metadata=mode=print:file={found}"
+    clips.ffmpeg("-i", path, "-vf", shown, "-f", "null", into=Path("-"))
+    kinds = [each for each in found.read_text().splitlines() if "multiple.current_frame" in each]
+    return sum(not each.endswith("progressive") for each in kinds)
+
+
 @pytest.mark.parametrize("clip", ["hdr", "hlg"])
 def test_high_dynamic_range_becomes_what_a_usual_screen_shows(made, clip):
     _, judged = made(getattr(clips, clip)())

@@ -50,7 +50,7 @@ def _brought_along() -> str | None:
     with suppress(ImportError, RuntimeError):
         from imageio_ffmpeg import get_ffmpeg_exe
 
-        return shutil.which(get_ffmpeg_exe())
+        return shutil.which(str(get_ffmpeg_exe()))
     return None
 
 

@@ -27,6 +27,8 @@ _RATE_SLACK = 1.1
 _MOST_SAMPLE_RATE = 48_000
 _RGB = ("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8", "x2rgb", "x2bgr", "xyz")
 _BT709 = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
+# Of interlaced frames, which camcorders and television leave behind; others it lets pass.
+_WHOLE_FRAMES = "bwdif=mode=send_frame:deint=interlaced"
 _AUDIO_CODECS: Mapping[str, str] = {"aac": "aac", "opus": "libopus", "mp3": "libmp3lame"}
 
 
@@ -56,6 +58,8 @@ def picture(facts: MediaFacts, size: tuple[int, int], *, pixels: str = "yuv420p"
     """The filters that turn frames of the source into frames of ``size``: upright, which FFmpeg
     sees to by itself, with square pixels, in the colours of a usual screen."""
     scale = f"scale={size[0]}:{size[1]}:flags=bicubic"
+    if facts.pixel_format.startswith("yuv"):
+        scale = f"{_WHOLE_FRAMES},{scale}"
     if facts.hdr and has_filter("zscale") and has_filter("tonemap"):
         return ",".join((scale, "setsar=1", _tone_mapped(), f"format={pixels}", _BT709))
     if facts.pixel_format.startswith(_RGB):

@@ -24,6 +24,7 @@ from rindle_django.media.decoder import PASSED_ON, python
 LAST_WORDS = 64 << 10
 _CHUNK = 256 << 10
 _NICE = 5
+_TO_LEAVE = 0.005
 _LAUNCHER = str(Path(launch.__file__))
 
 Hear = Callable[[bytes], object]
@@ -106,30 +107,29 @@ class Guest:
         return [python(), "-I", "-S", _LAUNCHER, self._kept, *numbers, str(self._program)]
 
     def _listen(self, process: subprocess.Popen[bytes]) -> bool:
-        """Until all its pipes have ended and so has it; False if the time is up before."""
+        """Until it has ended and all is heard; False if the time is up before."""
         deadline = time.monotonic() + self._bounds.wall_seconds
         asked = 0.0
-        while self._selector.get_map() or not self._has_ended(process):
-            now = time.monotonic()
-            if now >= deadline:
-                return False
+        while (now := time.monotonic()) < deadline:
             if now - asked >= interruption.INTERVAL:
                 interruption.checkpoint()
                 asked = now
-            # Where all is said and it only has to leave, that is a matter of milliseconds.
-            patience = interruption.INTERVAL if self._selector.get_map() else 0.005
-            self._hear(min(patience, deadline - now))
-        return True
+            # Somebody forked from this process may hold its pipes open when it is long gone.
+            if not self._hears_something(deadline - now) and self._has_ended(process):
+                return True
+        return False
 
-    def _hear(self, seconds: float) -> None:
-        if not self._selector.get_map():
-            time.sleep(seconds)
-            return
-        for key, _ in self._selector.select(seconds):
+    def _hears_something(self, patience: float) -> bool:
+        if not self._selector.get_map():  # all is said; that it leaves takes milliseconds
+            time.sleep(min(patience, _TO_LEAVE))
+            return False
+        ready = self._selector.select(min(patience, interruption.INTERVAL))
+        for key, _ in ready:
             if chunk := os.read(key.fd, _CHUNK):
                 key.data(chunk)
             else:
                 self._selector.unregister(key.fd)
+        return bool(ready)
 
     def _remember(self, chunk: bytes) -> None:
         """Keep the end of what it complains of; a full pipe would stop it."""

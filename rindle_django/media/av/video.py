@@ -69,9 +69,10 @@ def _sound(facts: MediaFacts, recipe: VideoRecipe) -> list[str]:
 
 def _encoder(work: Work, recipe: VideoRecipe) -> list[str]:
     rate = filters.frame_rate(work.facts, recipe.max_frame_rate)
+    between = max(1, round(rate * _SECONDS_BETWEEN_KEYFRAMES))
     return [
         *_ENCODERS[recipe.codec](recipe),
-        *("-crf", str(recipe.effective_crf), "-g", str(round(rate * _SECONDS_BETWEEN_KEYFRAMES))),
+        *("-crf", str(recipe.effective_crf), "-g", str(between)),
         *("-threads", str(work.bounds.threads), "-fps_mode", "vfr"),
         *("-max_muxing_queue_size", "4096"),
     ]
@@ -80,7 +81,7 @@ def _encoder(work: Work, recipe: VideoRecipe) -> list[str]:
 def _h264(recipe: VideoRecipe) -> list[str]:
     return [
         *("-c:v", "libx264", "-preset", _EFFORT["h264"][recipe.effort], "-profile:v", "high"),
-        *_at_most(recipe, "-maxrate", "-bufsize"),
+        *_at_most(recipe),
     ]
 
 
@@ -95,14 +96,14 @@ def _vp9(recipe: VideoRecipe) -> list[str]:
 def _av1(recipe: VideoRecipe) -> list[str]:
     return [
         *("-c:v", "libsvtav1", "-preset", _EFFORT["av1"][recipe.effort]),
-        *_at_most(recipe, "-maxrate", "-bufsize"),
+        *_at_most(recipe),
     ]
 
 
-def _at_most(recipe: VideoRecipe, rate: str, buffer: str) -> list[str]:
+def _at_most(recipe: VideoRecipe) -> list[str]:
     if recipe.max_bitrate is None:
         return []
-    return [rate, f"{recipe.max_bitrate}k", buffer, f"{2 * recipe.max_bitrate}k"]
+    return ["-maxrate", f"{recipe.max_bitrate}k", "-bufsize", f"{2 * recipe.max_bitrate}k"]
 
 
 _ENCODERS: Mapping[str, Callable[[VideoRecipe], list[str]]] = {
