@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Action
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
 from pathlib import Path
 
 from django.core.management import BaseCommand, get_commands, load_command_class
@@ -15,6 +16,7 @@ from rindle_django.jobs import JOBS
 from rindle_django.operations.doctor import CHECKS
 from rindle_django.operations.invariants import INVARIANTS
 from rindle_django.operations.status.kinds import KINDS
+from rindle_django.profiles import PRESETS, Recipe
 from rindle_django.states import MACHINES
 from rindle_django.telemetry import METRICS, SPANS
 from rindle_django.telemetry.names import ATTRIBUTES, LABELS
@@ -118,6 +120,24 @@ def kinds_page() -> str:
     return table(("Kind", "Of", "What it says", "What mends it"), rows)
 
 
+def presets_page() -> str:
+    rows = [
+        (f"`{name}`", f"`{_as_written(recipe)}`", f"`{recipe.content_type}`")
+        for name, recipe in PRESETS.items()
+    ]
+    return table(("Preset", "Is the same as", "Makes"), rows)
+
+
+def _as_written(recipe: Recipe) -> str:
+    """The shortest call that gives this recipe."""
+    told = [
+        f"{each.name}={getattr(recipe, each.name)!r}"
+        for each in fields(recipe)
+        if each.compare and getattr(recipe, each.name) != each.default
+    ]
+    return f"{type(recipe).__name__}({', '.join(told)})"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings": settings_page,
     "events": events_page,
@@ -131,6 +151,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "metrics": metrics_page,
     "labels": labels_page,
     "kinds": kinds_page,
+    "presets": presets_page,
 }
 
 

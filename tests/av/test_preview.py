@@ -99,7 +99,7 @@ def test_it_is_not_enlarged_and_small(tmp_path):
 
 def test_its_memory_is_bounded(tmp_path):
     source = tmp_path / "wide.mp4"
-    clips.ffmpeg(*clips.picture(3, "1280x720", 30), *clips.H264, into=source)
+    clips.ffmpeg(*clips.picture(1, "1280x720", 30), *clips.H264, into=source)
     recipe = PreviewRecipe(width=1280, seconds=20, frame_rate=30)
     rendered = made(source, recipe, tmp_path / "preview.webp")
     assert rendered.width is not None

@@ -165,6 +165,21 @@ def test_what_was_measured_is_read():
     }
 
 
+def test_noise_is_not_too_loud_to_be_told_of():
+    found = measures(told_of(input_i="3.2", input_lra="120", target_offset="-250"))
+    assert found is not None
+    assert (found["measured_I"], found["measured_LRA"], found["offset"]) == (0, 99, -99)
+
+
+def test_noise_becomes_as_loud_as_everything_else(tmp_path):
+    source = tmp_path / "noise.wav"
+    noise = "anoisesrc=d=4:a=1:c=white:r=48000,volume=30dB"
+    clips.ffmpeg("-f", "lavfi", "-i", noise, "-ac", 2, into=source)
+    assert loudness(source) > 0
+    made(source, AudioRecipe(loudness=-16, passes=2), tmp_path / "sound.m4a")
+    assert abs(loudness(tmp_path / "sound.m4a") + 16) <= 2  # of white noise, AAC keeps less
+
+
 @pytest.mark.parametrize(
     "told",
     [

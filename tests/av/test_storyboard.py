@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -12,11 +11,11 @@ import pytest
 from hypothesis import given, strategies as st
 from PIL import Image, ImageStat
 
-from rindle_django.errors import ContentRefused
+from rindle_django.errors import RindleError
 from rindle_django.media.av.bounds import Bounds
-from rindle_django.media.av.frames import Size
+from rindle_django.media.av.frames import Film, Size
 from rindle_django.media.av.probe import probe_media
-from rindle_django.media.av.storyboard import MOST_PIXELS, Layout, lay_out, make_storyboard
+from rindle_django.media.av.storyboard import MOST_PIXELS, Layout, lay_out
 from rindle_django.media.av.work import Work
 from rindle_django.media.rendering import Rendered
 from rindle_django.profiles import StoryboardRecipe, preset
@@ -173,19 +172,26 @@ def test_progress_only_rises_to_the_end(tmp_path):
     assert told == [20, 40, 60, 80, 100]
 
 
-def test_all_tiles_together_have_the_time_of_one_output(tmp_path):
-    bounds = replace(Bounds.for_duration(600_000), wall_seconds=0.4)
+@pytest.mark.parametrize(
+    ("share", "code"), [(0.5, "transcode_timeout"), (0.0, "transcoder_stopped")]
+)
+def test_all_frames_together_have_the_time_of_one_output__U19(tmp_path, share, code):
+    """The file is blamed only if it was worked on for that long."""
     work = Work(
-        source=clips.long_video(),
+        source=clips.video(),
         mime="video/mp4",
-        facts=probe_media(clips.long_video(), "video/mp4"),
+        facts=probe_media(clips.video(), "video/mp4"),
         target=tmp_path / "map.vtt",
-        bounds=bounds,
+        bounds=Bounds.for_duration(2000),
         on_progress=lambda _percent: None,
     )
-    with pytest.raises(ContentRefused) as refused:
-        make_storyboard(work, StoryboardRecipe(tiles=400, interval=0.5))
-    assert refused.value.code == "transcode_timeout"
+    film = Film(work)
+    assert film.frames(0, (32, 24))
+    film._begun -= work.bounds.wall_seconds
+    work.spent[:] = [share * work.bounds.wall_seconds]
+    with pytest.raises(RindleError) as refused:
+        film.frames(0, (32, 24))
+    assert refused.value.code == code
 
 
 recipes = st.builds(

@@ -12,7 +12,19 @@ from django.db import connection
 from django.db.models import Model
 from pytest_django import Settings
 
-from rindle_django import Delivery, ImageRecipe, Profile
+from rindle_django import (
+    AudioRecipe,
+    Delivery,
+    HLSRecipe,
+    ImageRecipe,
+    PosterRecipe,
+    PreviewRecipe,
+    Profile,
+    Recipe,
+    StoryboardRecipe,
+    VideoRecipe,
+    WaveformRecipe,
+)
 from rindle_django.profiles import register, unregister
 from rindle_django.storage import Capabilities, registry
 from rindle_django.storage.filesystem import FileSystemAdapter
@@ -188,3 +200,65 @@ def test_a_setting_that_may_be_none_has_a_sort_too__C3(settings: Settings, value
     settings.RINDLE = {**settings.RINDLE, "SUPERSEDED_GRACE": value}
     (message,) = messages("E002")
     assert "SUPERSEDED_GRACE" in message.msg
+
+
+# --- audio and video -------------------------------------------------------------------------
+
+
+def test_media_that_cannot_be_looked_into_is_named(declared: Any, monkeypatch: pytest.MonkeyPatch):
+    declared(content_types=["video/mp4", "image/png"])
+    assert messages("W003") == []
+    monkeypatch.setattr("rindle_django.media.av.needs.find_spec", {}.get)
+    (message,) = messages("W003")
+    assert "video/mp4" in message.msg
+    assert "rindle-django[av]" in str(message.hint)
+
+
+def test_profiles_that_make_something_of_media_need_ffmpeg(
+    declared: Any, settings: Settings, tmp_path: Path
+):
+    declared(content_types=["video/mp4"], variants={"web": VideoRecipe()})
+    assert messages("W013") == []
+    settings.RINDLE = {**settings.RINDLE, "FFMPEG": str(tmp_path / "none")}
+    (message,) = messages("W013")
+    assert "Declared" in message.msg
+    assert "FFMPEG" in str(message.hint)
+
+
+def test_who_only_keeps_media_needs_no_ffmpeg(declared: Any, settings: Settings, tmp_path: Path):
+    settings.RINDLE = {**settings.RINDLE, "FFMPEG": str(tmp_path / "none")}
+    declared(content_types=["video/mp4"])
+    assert messages("W013") == []
+
+
+@pytest.mark.parametrize(
+    ("recipe", "word"),
+    [
+        (VideoRecipe(resolution=10), "resolution"),
+        (HLSRecipe(resolutions=()), "resolutions"),
+        (AudioRecipe(bitrate=1), "bitrate"),
+        (WaveformRecipe(color="red"), "color"),
+        (PosterRecipe(at=2), "at"),
+        (StoryboardRecipe(columns=0), "columns"),
+        (PreviewRecipe(seconds=100), "seconds"),
+    ],
+)
+def test_each_sort_of_recipe_is_checked(declared: Any, recipe: Recipe, word: str):
+    declared(content_types=["video/mp4"], variants={"made": recipe})
+    (message,) = messages("E024")
+    assert word in message.msg
+    assert type(recipe).__name__ in str(message.hint)
+
+
+def test_a_variant_of_what_the_profile_does_not_take_is_named(declared: Any):
+    declared(content_types=["audio/mpeg"], variants={"web": VideoRecipe(), "mp3": AudioRecipe()})
+    (message,) = messages("W014")
+    assert "'web'" in message.msg
+    assert "video" in str(message.hint)
+
+
+@pytest.mark.parametrize("longest", [0, -1, True])
+def test_a_longest_duration_that_allows_nothing_is_refused(declared: Any, longest: object):
+    declared(content_types=["video/mp4"], max_duration=longest)
+    (message,) = messages("E023")
+    assert "max_duration" in message.msg

@@ -197,15 +197,3 @@ def test_a_format_that_cannot_be_written_here_is_named(recipes: dict[str, Recipe
     recipes["odd"] = ImageRecipe(width=8, format="bmp")  # type: ignore[arg-type]
     diagnosis = next(each for each in said_by("images.formats") if each.status == "error")
     assert "bmp cannot be written here, but photo.odd want it" in diagnosis.finding
-
-
-def test_nobody_needs_ffmpeg_yet(monkeypatch: pytest.MonkeyPatch, recipes: dict[str, Recipe]):
-    (fine,) = diagnose(only=["media.ffmpeg"])
-    assert (fine.status, fine.finding) == ("ok", "No profile needs FFmpeg.")
-
-    class Clip(ImageRecipe):
-        kind = "video"
-
-    recipes["clip"] = Clip(width=8)
-    monkeypatch.setenv("PATH", "/nowhere")
-    assert "not installed" in told("media.ffmpeg").finding

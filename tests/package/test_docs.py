@@ -25,15 +25,19 @@ def test_every_example_is_python__P11(page: Path):
         compile(example, str(page), "exec")
 
 
-def test_the_profiles_of_the_guide_pass_all_checks__P11():
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [("profiles.md", {"avatar", "document"}), ("audio-video.md", {"lecture"})],
+)
+def test_the_profiles_of_the_guides_pass_all_checks__P11(page: str, names: set[str]):
     before = set(registered())
     declared: list[type[Profile]] = []
-    names: dict[str, object] = {}  # one example builds on another
+    said: dict[str, object] = {}  # one example builds on another
     try:
-        for example in examples(REPOSITORY / "docs" / "how-to" / "profiles.md"):
-            exec(compile(example, "profiles.md", "exec"), names)
+        for example in examples(REPOSITORY / "docs" / "how-to" / page):
+            exec(compile(example, page, "exec"), said)
         declared = [profile for profile in registered() if profile not in before]
-        assert {profile.name for profile in declared} == {"avatar", "document"}
+        assert {profile.name for profile in declared} == names
         assert [each for each in run_checks() if each.obj in declared] == []
     finally:
         for profile in declared:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from rindle_django.errors import ContentRefused
 from rindle_django.media.av import ffmpeg
@@ -65,9 +65,10 @@ class Film:
         return self._refusal or ContentRefused("output_mismatch", detail=detail)
 
     def _raw(self, at: float, chain: str, most: int, length: int) -> list[bytes]:
+        self._check_time()
         received = bytearray()
         try:
-            self._rest_of_the_work().run(
+            self.work.run(
                 (
                     *("-map", FIRST_VIDEO, "-vf", chain, "-fps_mode", "passthrough"),
                     *("-frames:v", str(most), "-f", "rawvideo", "pipe:1"),
@@ -84,14 +85,11 @@ class Film:
             return []
         return list(_pieces(bytes(received), length))
 
-    def _rest_of_the_work(self) -> Work:
-        """The work with what is left of its time: that is for all frames together."""
-        bounds = self.work.bounds
-        left = bounds.wall_seconds - (time.monotonic() - self._begun)
-        if left <= 0:
+    def _check_time(self) -> None:
+        """All frames together have the time of one output."""
+        if time.monotonic() - self._begun > self.work.bounds.wall_seconds:
             spent = Ended(0, sum(self.work.spent), timed_out=True, last_words="")
-            raise failure(spent, bounds, ())
-        return replace(self.work, bounds=replace(bounds, wall_seconds=left))
+            raise failure(spent, self.work.bounds, self.work.source, self.work.folder)
 
     def _measured(self) -> float:
         heard = [0.0]

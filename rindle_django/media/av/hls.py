@@ -118,6 +118,7 @@ def _output(work: Work, recipe: HLSRecipe, number: int, planned: Planned) -> lis
     return [
         *("-map", f"[v{number}]", "-c:v", "libx264", "-preset", _EFFORT[recipe.effort]),
         *("-profile:v", "high", "-crf", str(recipe.crf), "-threads", str(work.bounds.threads)),
+        *("-fps_mode", "vfr", "-max_muxing_queue_size", "4096"),
         *("-maxrate", f"{ceiling}k", "-bufsize", f"{2 * ceiling}k"),
         # A key frame where each segment begins: nowhere else, so that all are cut alike.
         *("-force_key_frames", f"expr:gte(t,n_forced*{seconds})", "-forced-idr", "1"),

@@ -33,13 +33,14 @@ _ENCODINGS: Mapping[str, Encoding] = {
 # Everything plays these two rates. Opus has only the second.
 _CD_RATES = (11_025, 22_050, 44_100)
 _CD_RATE, _RATE = 44_100, 48_000
-# What loudness is, by what FFmpeg's loudnorm calls it when it measures.
-_MEASURES: Mapping[str, str] = {
-    "measured_I": "input_i",
-    "measured_TP": "input_tp",
-    "measured_LRA": "input_lra",
-    "measured_thresh": "input_thresh",
-    "offset": "target_offset",
+# What loudnorm says when it measures, by the name under which it wants to hear of it; and from
+# where to where it listens: noise may well be louder.
+_MEASURES: Mapping[str, tuple[str, float, float]] = {
+    "measured_I": ("input_i", -99, 0),
+    "measured_TP": ("input_tp", -99, 99),
+    "measured_LRA": ("input_lra", 0, 99),
+    "measured_thresh": ("input_thresh", -99, 0),
+    "offset": ("target_offset", -99, 99),
 }
 # EBU R128 hears nothing below.
 _SILENCE = -70.0
@@ -135,8 +136,11 @@ def measures(told: str) -> dict[str, float] | None:
     begin, end = told.rfind("{"), told.rfind("}")
     try:
         content = json.loads(told[begin : end + 1])
-        found = {name: float(content[key]) for name, key in _MEASURES.items()}
+        found = {name: float(content[key]) for name, (key, _, _) in _MEASURES.items()}
     except (ValueError, KeyError, TypeError):
         return None
-    heard = all(map(math.isfinite, found.values())) and found["measured_I"] > _SILENCE
-    return found if heard else None
+    if not all(map(math.isfinite, found.values())) or found["measured_I"] <= _SILENCE:
+        return None
+    return {
+        name: min(most, max(least, found[name])) for name, (_, least, most) in _MEASURES.items()
+    }

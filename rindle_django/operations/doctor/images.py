@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
 import sys
 import zlib
@@ -136,11 +135,3 @@ def _picture(side: int = 16) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
     )
-
-
-def ffmpeg() -> Iterator[Observation]:
-    kinds = {recipe.kind for profile in registered() for recipe in profile.variants.values()}
-    if kinds <= {"image"}:
-        yield ok("No profile needs FFmpeg.")
-    elif shutil.which("ffmpeg") is None or shutil.which("ffprobe") is None:
-        yield error("Profiles need FFmpeg, which is not installed.", "Install ffmpeg 6 or later.")

@@ -26,6 +26,8 @@ _SUBJECTS = {
     "W011": "guard",
     "W002": "images",
     "W003": "images",
+    "W013": "media",
+    "W014": "profiles",
 }
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 # Raised when the same recipe starts to give different output; part of every digest (P6).
@@ -39,10 +39,13 @@ class Recipe:
 
     def canonical(self) -> str:
         """Compact JSON, sorted keys, defaults spelled out: equal recipes give equal text."""
-        fields = asdict(self) | self.effective() | {"kind": self.kind}
-        del fields["preset"]
-        fields["pipeline"] = PIPELINE_VERSION
-        return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        told = asdict(self) | self.effective() | {"kind": self.kind}
+        del told["preset"]
+        # 60 and 60.0 are equal, but not as text.
+        for name in (each.name for each in fields(self) if str(each.type).startswith("float")):
+            told[name] = told[name] if told[name] is None else float(told[name])
+        told["pipeline"] = PIPELINE_VERSION
+        return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
     def effective(self) -> dict[str, Any]:
         """The values of fields whose default follows from others."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from rindle_django.profiles.recipes.base import Recipe, choice_problem, range_problem
 from rindle_django.profiles.recipes.image import CONTENT_TYPES, Format, ImageRecipe
@@ -40,6 +40,9 @@ class PosterRecipe(Recipe):
     @property
     def content_type(self) -> str:
         return CONTENT_TYPES[self.format]
+
+    def effective(self) -> dict[str, Any]:
+        return {"quality": self.image.effective_quality}
 
     def problems(self) -> Iterator[str]:
         yield from self.image.problems()

@@ -83,6 +83,9 @@ class HLSRecipe(Recipe):
     def content_type(self) -> str:
         return "application/vnd.apple.mpegurl"
 
+    def effective(self) -> dict[str, Any]:
+        return {"resolutions": sorted(self.resolutions, reverse=True)}
+
     def problems(self) -> Iterator[str]:
         if not 1 <= len(self.resolutions) <= 4 or len(set(self.resolutions)) < len(
             self.resolutions

@@ -18,16 +18,13 @@ from django.urls import NoReverseMatch, reverse
 
 from rindle_django import workspace
 from rindle_django.attachments.owners import declared_slots
+from rindle_django.checks import profiles
 from rindle_django.conf import Config, database, describe, raw
-from rindle_django.errors import RindleError
-from rindle_django.media.images import decodable
-from rindle_django.media.types import MEDIA_TYPES, canonical
 from rindle_django.models import Asset
 from rindle_django.operations.doctor.database import missing_triggers
 from rindle_django.operations.doctor.schedules import GIVE, NEVER, fires_every
 from rindle_django.operations.reading import select
-from rindle_django.profiles import Profile, clashes, registered
-from rindle_django.storage import adapter_for
+from rindle_django.profiles import registered
 from rindle_django.tasks import SCHEDULED
 
 Check = Callable[[], Iterator[CheckMessage]]
@@ -173,85 +170,6 @@ def _image_backend() -> Iterator[CheckMessage]:
         )
 
 
-def _profiles() -> Iterator[CheckMessage]:
-    for kept, refused in clashes():
-        yield Error(
-            f"{refused.__module__}.{refused.__qualname__} and {kept.__module__}."
-            f"{kept.__qualname__} are both named {kept.name!r}.",
-            hint="Give each profile a name of its own; names are stored on rows.",
-            obj=refused,
-            id="rindle.E020",
-        )
-    for profile in registered():
-        yield from _one_profile(profile)
-
-
-def _one_profile(profile: type[Profile]) -> Iterator[CheckMessage]:
-    for problem, hint, number in _profile_problems(profile):
-        yield Error(f"{profile.__qualname__}: {problem}", hint=hint, obj=profile, id=number)
-    for content_type in profile.content_types:
-        media_type = MEDIA_TYPES.get(canonical(content_type))
-        missing = decodable(media_type.mime) if media_type and media_type.kind == "image" else None
-        if missing:
-            yield Caution(
-                f"{profile.__qualname__} takes {content_type}, which cannot be decoded here.",
-                hint=missing,
-                obj=profile,
-                id="rindle.W003",
-            )
-
-
-def _profile_problems(profile: type[Profile]) -> Iterator[tuple[str, str, str]]:
-    if not profile.name or not isinstance(profile.name, str):
-        yield "it has no name.", "Set name = '…'; it is stored on rows.", "rindle.E021"
-    if not profile.content_types:
-        yield "content_types is empty.", "List what is accepted.", "rindle.E022"
-    for content_type in profile.content_types:
-        if canonical(content_type) not in MEDIA_TYPES:
-            known = ", ".join(sorted(MEDIA_TYPES))
-            yield f"{content_type!r} is of no known type.", f"Known: {known}.", "rindle.E022"
-    for field in ("max_bytes", "max_pixels"):
-        value = getattr(profile, field)
-        if value is not None and (isinstance(value, bool) or value < 1):
-            yield f"{field} is {value!r}.", "Give a positive whole number.", "rindle.E023"
-    for name, recipe in profile.variants.items():
-        for problem in recipe.problems():
-            yield f"variant {name!r}: {problem}.", "See ImageRecipe.", "rindle.E024"
-    yield from _storage_problems(profile)
-    yield from _hook_problems(profile)
-
-
-def _storage_problems(profile: type[Profile]) -> Iterator[tuple[str, str, str]]:
-    try:
-        capabilities = adapter_for(profile.storage).capabilities
-    except RindleError as error:
-        yield str(error), "See STORAGES in your settings.", "rindle.E025"
-        return
-    if not profile.delivery.public and not capabilities.signed_get:
-        yield (
-            f"storage {profile.storage!r} cannot sign URLs.",
-            "Use another storage or Delivery(public=True).",
-            "rindle.E026",
-        )
-    if profile.delivery.public and not capabilities.public_url:
-        yield (
-            f"storage {profile.storage!r} has no public URL.",
-            "Set base_url or custom_domain, or keep delivery private.",
-            "rindle.E026",
-        )
-
-
-def _hook_problems(profile: type[Profile]) -> Iterator[tuple[str, str, str]]:
-    for hook, method in (("scanner", "scan"), ("authorizer", "authorize")):
-        value = getattr(profile, hook)
-        if isinstance(value, type) or (value is not None and not hasattr(value, method)):
-            yield (
-                f"{hook} must be an object with a method {method}().",
-                f"Give an instance, as in {hook} = My{hook.title()}().",
-                "rindle.E027",
-            )
-
-
 def _slots() -> Iterator[CheckMessage]:
     names = {profile.name for profile in registered()}
     for (owner, name), rule in declared_slots().items():
@@ -301,17 +219,6 @@ def _queue_admin() -> Iterator[CheckMessage]:
         )
 
 
-def _open_uploads() -> Iterator[CheckMessage]:
-    for profile in registered():
-        if profile.anonymous_uploads and profile.authorizer is None:
-            yield Caution(
-                f"{profile.__qualname__} takes uploads from anybody.",
-                hint="Give it an authorizer, or set anonymous_uploads = False.",
-                obj=profile,
-                id="rindle.W010",
-            )
-
-
 def _checker(*checks: Check) -> Callable[..., list[CheckMessage]]:
     def run(**_: object) -> list[CheckMessage]:
         return [message for check in checks for message in check()]
@@ -321,8 +228,9 @@ def _checker(*checks: Check) -> Callable[..., list[CheckMessage]]:
 
 def connect() -> None:
     """Register the checks; called once the apps are ready."""
-    register(_checker(_settings, _dry_run, _temp, _profiles, _slots, _image_backend), "rindle")
+    register(_checker(_settings, _dry_run, _temp, _slots, _image_backend), "rindle")
+    register(_checker(profiles.declared, profiles.transcoder), "rindle")
     register(check_guard, "rindle", Tags.database)
     register(_checker(_database), "rindle", Tags.compatibility)
     register(_checker(_urls), "rindle", Tags.urls)
-    register(_checker(_open_uploads, _queue_admin), "rindle", deploy=True)
+    register(_checker(profiles.open_uploads, _queue_admin), "rindle", deploy=True)
