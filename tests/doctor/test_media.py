@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from rindle_django import AudioRecipe, HLSRecipe, ImageRecipe, VideoRecipe
+from rindle_django import AudioRecipe, HLSRecipe, ImageRecipe, VideoRecipe, upload
+from rindle_django.models import Asset
 from rindle_django.operations.doctor import diagnose
 from rindle_django.operations.doctor.diagnosis import Diagnosis
+from rindle_django.testing import drain_jobs
+from tests.av import clips
 from tests.doctor.signs import said_by, told
-from tests.kit import declared
+from tests.kit import declared, named
 
 VIDEO = ("video/mp4", "audio/mpeg")
 MADE = {
@@ -107,3 +110,28 @@ def test_encoders_that_recipes_need_and_ffmpeg_lacks_are_named(settings: Setting
     assert not any("libx264" in text for text in lacking)
     (pale,) = [each for each in found if each.status == "warn"]
     assert "high dynamic range" in pale.finding
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"has_audio": None},
+        {"kind": "video"},
+        {"content_type": "video/mp4"},
+    ],
+)
+def test_assets_that_were_never_looked_into_are_counted(changes: dict[str, object]):
+    with declared("tape", content_types=VIDEO):
+        asset = upload("tape", named(clips.mp3().read_bytes(), "a.mp3"))
+        drain_jobs()
+        assert said_by("media.unmeasured", deep=True) == []
+        Asset.objects.filter(pk=asset.pk).update(**changes)
+        diagnosis = told_deep("media.unmeasured")
+        assert "1 asset" in diagnosis.finding
+        assert "rindle_backfill_metadata" in diagnosis.fix
+
+
+def told_deep(check: str) -> Diagnosis:
+    (diagnosis,) = said_by(check, deep=True)
+    return diagnosis

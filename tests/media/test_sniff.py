@@ -44,6 +44,9 @@ def sound() -> bytes:
     return stream.getvalue()
 
 
+# A frame of AAC: sync bits, 44.1 kHz, stereo, and its length of 32 bytes.
+ADTS = b"\xff\xf1\x50\x80\x04\x1f\xfc" + bytes(25)
+
 SAMPLES = {
     "mp4": (ftyp(b"isom", b"isom", b"avc1") + track(b"vide") + track(b"soun"), "video/mp4"),
     "mp4 with its index at the end": (ftyp(b"mp42", b"isom") + box(b"mdat", b""), "video/mp4"),
@@ -58,6 +61,17 @@ SAMPLES = {
     "webm": (b"\x1aE\xdf\xa3\x9fB\x82\x84webm" + b"\x86\x85V_VP9", "video/webm"),
     "webm of sound": (b"\x1aE\xdf\xa3\x9fB\x82\x84webm" + b"\x86\x86A_OPUS", "audio/webm"),
     "matroska": (b"\x1aE\xdf\xa3\x9fB\x82\x88matroska", "video/x-matroska"),
+    "sound in matroska": (
+        b"\x1aE\xdf\xa3\x9fB\x82\x88matroska" + b"\x86\x86A_OPUS and V_ by chance",
+        "audio/x-matroska",
+    ),
+    "some other ebml": (b"\x1aE\xdf\xa3\x9fB\x82\x83abc", None),
+    "3gp": (ftyp(b"3gp4", b"3gp4") + track(b"vide"), "video/mp4"),
+    "voice in 3gp": (ftyp(b"3gp4", b"3gp4") + track(b"soun"), "audio/mp4"),
+    "avi": (b"RIFF\x00\x01\x00\x00AVI LIST", "video/x-msvideo"),
+    "aiff": (b"FORM\x00\x00\x01\x00AIFFCOMM", "audio/aiff"),
+    "aifc": (b"FORM\x00\x00\x01\x00AIFCFVER", "audio/aiff"),
+    "iff of another sort": (b"FORM\x00\x00\x01\x00ILBMBMHD", None),
     "ogg": (b"OggS" + bytes(24) + b"\x01vorbis", "audio/ogg"),
     "ogv": (b"OggS" + bytes(24) + b"\x80theora", "video/ogg"),
     "wav": (sound(), "audio/wav"),
@@ -70,7 +84,10 @@ SAMPLES = {
     "asf": (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa", "video/x-ms-asf"),
     "mp3 with tags": (b"ID3\x04\x00\x00", "audio/mpeg"),
     "mp3": (b"\xff\xfb\x90\x64" + bytes(64), "audio/mpeg"),
-    "aac": (b"\xff\xf1\x50\x80" + bytes(64), None),
+    "aac": (ADTS * 2, "audio/aac"),
+    "aac with tags": (b"ID3\x04\x00\x00\x00\x00\x00\x02xx" + ADTS * 2, "audio/aac"),
+    "flac with tags": (b"ID3\x04\x00\x00\x00\x00\x00\x02xxfLaC", "audio/flac"),
+    "one frame of aac": (ADTS + bytes(64), None),
     "pdf": (b"%PDF-1.7\n", "application/pdf"),
     "zip": (zipped(), "application/zip"),
     "tiff": (b"II*\x00" + bytes(8), "image/tiff"),

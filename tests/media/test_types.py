@@ -10,6 +10,8 @@ from rindle_django.media.types import (
     canonical,
     extension_agrees,
     extension_for,
+    may_be,
+    type_of_kind,
 )
 
 
@@ -22,6 +24,10 @@ from rindle_django.media.types import (
         ("image/heif", "image/heic"),
         ("audio/x-m4a", "audio/mp4"),
         ("audio/x-wav", "audio/wav"),
+        ("video/3gpp", "video/mp4"),
+        ("audio/3gpp", "audio/mp4"),
+        ("video/matroska", "video/x-matroska"),
+        ("audio/x-aiff", "audio/aiff"),
         ("application/x-unheard-of", "application/x-unheard-of"),
     ],
 )
@@ -51,6 +57,30 @@ def test_aliases_of_a_type_are_one_type__X12(given, known_as):
 )
 def test_a_name_agrees_with_its_type_or_not__X12(name, mime, agrees):
     assert extension_agrees(name, mime) is agrees
+
+
+@pytest.mark.parametrize(
+    ("mime", "kind", "named"),
+    [
+        ("video/mp4", "audio", "audio/mp4"),
+        ("audio/mp4", "video", "video/mp4"),
+        ("video/quicktime", "audio", "audio/mp4"),
+        ("video/quicktime", "video", "video/quicktime"),
+        ("video/webm", "audio", "audio/webm"),
+        ("audio/ogg", "video", "video/ogg"),
+        ("video/x-msvideo", "audio", None),
+        ("audio/mpeg", "audio", "audio/mpeg"),
+    ],
+)
+def test_a_type_follows_from_what_the_container_holds__X12(mime, kind, named):
+    assert type_of_kind(mime, kind) == named
+    if named is not None:
+        assert named in may_be(mime)
+        assert MEDIA_TYPES[named].kind == kind
+
+
+def test_an_image_may_be_nothing_else():
+    assert may_be("image/png") == {"image/png"}
 
 
 def test_each_alias_belongs_to_one_type_only():

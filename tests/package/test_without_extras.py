@@ -125,3 +125,38 @@ def test_every_public_verb_can_be_had_and_is_documented():
     for name in rindle_django.__all__:
         found = getattr(rindle_django, name)
         assert name == "__version__" or found.__doc__, name
+
+
+MEDIA = """
+from rindle_django import Profile, VideoRecipe
+from rindle_django.errors import Misconfigured
+from rindle_django.uploads.declared import check_declared
+from django.core.checks import run_checks
+
+class Film(Profile):
+    name = "film"
+    content_types = ("video/mp4", "image/jpeg")
+    variants = {"web": VideoRecipe()}
+
+print(*sorted(each.id for each in run_checks(tags=["rindle"])))
+check_declared(Film, filename="a.jpg", content_type="image/jpeg", byte_size=1)
+try:
+    check_declared(Film, filename="a.mp4", content_type="video/mp4", byte_size=1)
+except Misconfigured as error:
+    print(error)
+"""
+
+
+def test_without_what_audio_and_video_need_images_work_and_it_is_said_what_to_install():
+    shell = ("shell", "-v", "0", "-c", MEDIA)
+    said = manage_without({"av", "imageio_ffmpeg"}, *shell, PATH="/nowhere")
+    ids, refusal = said.strip().splitlines()[-2:]
+    assert {"rindle.W003", "rindle.W013"} <= set(ids.split())
+    assert "video/mp4 cannot be decoded here" in refusal
+    assert "rindle-django[av]" in refusal
+    # PyAV alone is enough to look into files, and not to make something of them.
+    said = manage_without({"imageio_ffmpeg"}, *shell, PATH="/nowhere")
+    ids, refusal = said.strip().splitlines()[-2:]
+    assert "rindle.W013" in ids.split()
+    assert "rindle.W003" not in ids.split()
+    assert "Audio and video need FFmpeg" in refusal

@@ -12,8 +12,8 @@ from rindle_django.operations.recipes import BackfillReport, backfill_metadata
 
 class Command(ReportingCommand):
     help = (
-        "Reads the headers of images again of which something is not known, and adds what they "
-        "say. Reports only, unless --no-dry-run."
+        "Looks again at images, audio and video of which something is not known, and adds what it "
+        "finds. Reports only, unless --no-dry-run."
     )
     by_profile = True
     unit = "assets"
@@ -21,7 +21,9 @@ class Command(ReportingCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "--all", action="store_true", help="All images, whatever is known of them."
+            "--all",
+            action="store_true",
+            help="All of them, whatever is known.",
         )
         parser.add_argument(
             "--from-start",

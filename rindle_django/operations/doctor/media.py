@@ -12,9 +12,11 @@ from rindle_django.media.av.ffmpeg import find_ffmpeg
 from rindle_django.media.av.needs import needs_transcoder, takes_media
 from rindle_django.media.av.probe import library_versions
 from rindle_django.operations.doctor.diagnosis import Observation, error, ok, warn
+from rindle_django.operations.reading import ENOUGH, said, select
 from rindle_django.processing.limits import media_limits_of
 from rindle_django.profiles import registered
 from rindle_django.profiles.recipes import AudioRecipe, HLSRecipe, Recipe, VideoRecipe
+from rindle_django.states import VERIFIED_ASSET_STATES
 
 INSTALL = "pip install 'rindle-django[av]' brings one that can do all of it."
 
@@ -34,6 +36,17 @@ _ENCODERS: Mapping[type[Recipe], Callable[[Any], frozenset[str]]] = {
     HLSRecipe: lambda _: _OF_VIDEO["h264"],
     AudioRecipe: lambda recipe: _OF_AUDIO.get(recipe.format, frozenset()),
 }
+
+# What promotion writes down of each file; older rows, and changed ones, may lack it.
+_UNMEASURED = f"""
+SELECT count(*) FROM (
+    SELECT FROM rindle_asset
+    WHERE state IN ({", ".join(f"'{state}'" for state in sorted(VERIFIED_ASSET_STATES))})
+      AND (kind IN ('audio', 'video')
+           AND (has_video IS NULL OR has_audio IS NULL OR kind <> split_part(content_type, '/', 1))
+           OR kind = 'image' AND (has_video IS NOT NULL OR has_audio IS NOT NULL))
+    LIMIT %s + 1) found
+"""  # noqa: S608
 _TONE_MAPPING = frozenset({"zscale", "tonemap"})
 
 
@@ -94,6 +107,16 @@ def encoders() -> Iterator[Observation]:
             f"This FFmpeg lacks {', '.join(sorted(_TONE_MAPPING - filters))}: videos of high "
             "dynamic range come out pale.",
             INSTALL,
+        )
+
+
+def unmeasured() -> Iterator[Observation]:
+    ((rows,),) = select(_UNMEASURED, [ENOUGH])
+    if rows:
+        yield warn(
+            f"{said(rows, 'asset')} whose kind contradicts the type, or of whose sound and moving "
+            "pictures nothing is known.",
+            "Run rindle_backfill_metadata --all --no-dry-run, or rindle_repair reprobe for one.",
         )
 
 

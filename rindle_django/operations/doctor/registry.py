@@ -145,6 +145,13 @@ CHECKS: tuple[Check, ...] = (
         "It has all that recipes need.",
         place="process",
     ),
+    Check(
+        "media.unmeasured",
+        "media",
+        "(--deep) Assets whose kind contradicts their type, or that were never looked into.",
+        media.unmeasured,
+        deep=True,
+    ),
     Check("workers.alive", "queue", "Whether any worker has a fresh heartbeat.", queues.alive),
     Check(
         "workers.concurrency",
