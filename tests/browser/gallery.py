@@ -61,7 +61,7 @@ class Gallery:
 
     def choose(self, *files: Path) -> None:
         with self.page.expect_file_chooser() as chooser:
-            self.page.get_by_role("button", name="Add photos").click()
+            self.page.get_by_role("button", name="Add files").click()
         chooser.value.set_files(files)
 
     def drop(self, *files: Path) -> None:
