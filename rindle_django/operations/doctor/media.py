@@ -116,7 +116,7 @@ def unmeasured() -> Iterator[Observation]:
         yield warn(
             f"{said(rows, 'asset')} whose kind contradicts the type, or of whose sound and moving "
             "pictures nothing is known.",
-            "Run rindle_backfill_metadata --all --no-dry-run, or rindle_repair reprobe for one.",
+            "Run rindle_backfill_metadata --all --no-dry-run, or rindle_repair reprobe <asset>.",
         )
 
 
