@@ -15,6 +15,7 @@ from rindle_django.testing import Recorder, recorded_events
 pytest_plugins = [
     "tests.plugins.emptying",
     "tests.plugins.machine",
+    "tests.plugins.order",
     "tests.servers.fixtures",
 ]
 LOCAL = ("default", "public")
