@@ -13,7 +13,7 @@ from tests.drill.project import Fell, Running
 from tests.durability.chaos.database import private_folder, private_postgres
 
 # More than three of the largest files that the example project takes.
-ROOM = "160m"
+ROOM = "800m"
 
 
 @contextmanager
