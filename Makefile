@@ -26,7 +26,7 @@ drill: $(READY) ## ten faults, each named by doctor or status and mended by the 
 	$(RUN)python -m tests.drill $(ARGS)
 
 test: $(READY) ## the tests (ARGS="-k purge -x" and the like go to pytest)
-	$(RUN)python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(RUN)python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 media-matrix: $(READY) ## every media file of a folder through the pipeline (DIR=path; ours if not given)
 	$(RUN)python -m tests.matrix $(DIR) $(ARGS)

@@ -15,7 +15,6 @@ from rindle_django.testing import Recorder, recorded_events
 pytest_plugins = [
     "tests.plugins.emptying",
     "tests.plugins.machine",
-    "tests.plugins.order",
     "tests.servers.fixtures",
 ]
 LOCAL = ("default", "public")
