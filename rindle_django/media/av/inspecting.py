@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import av
+from av import library_versions
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition, Stream
@@ -61,7 +62,7 @@ def look_into(path: Path, mime: str, limits: MediaLimits) -> MediaFacts:
 
 def versions() -> Mapping[str, str]:
     """PyAV's version and those of the libraries it has brought along."""
-    libraries = {name: av.library_versions[name] for name in ("libavformat", "libavcodec")}
+    libraries = {name: library_versions[name] for name in ("libavformat", "libavcodec")}
     return {"PyAV": av.__version__} | {
         name: ".".join(map(str, version)) for name, version in libraries.items()
     }
