@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.db.backends.utils import CursorWrapper
 
 from rindle_django.conf import database
@@ -34,7 +34,12 @@ def alone(command: str) -> Iterator[None]:
         with connection.cursor() as cursor:
             _refuse_to_read_only(cursor)
             _take(cursor, command)
-        yield
+            try:
+                yield
+            finally:
+                # A closed connection's server process lets go when it notices, a moment later:
+                # a run that begins at once would be refused.
+                _give_back(cursor, command)
     finally:
         connection.close()
 
@@ -63,6 +68,11 @@ def _take(cursor: CursorWrapper, command: str) -> None:
         returncode=UNDONE,
         code="already_running",
     )
+
+
+def _give_back(cursor: CursorWrapper, command: str) -> None:
+    with suppress(DatabaseError):  # whatever is wrong with the connection: closing it lets go, too
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [_key(command)])
 
 
 def _key(command: str) -> int:
