@@ -1,6 +1,6 @@
 """Jobs: their names, queues and tries, and the only way to enqueue one.
 
-A job is enqueued on Django's own connection and in its own savepoint, so that it commits with the
+A job is enqueued on Django's own connection, so that it commits with the
 state change that triggers it, in workers too: there Procrastinate's own ``defer`` would use
 another connection, and the job would outlive a rollback.
 """
@@ -91,9 +91,10 @@ def enqueue_many(
         job_manager=manager.JobManager(DjangoConnector(alias=alias)),
     )
     try:
-        # A savepoint of its own: a refused job must not abort the caller's transaction, which
-        # Postgres would then roll back in silence at COMMIT.
-        with transaction.atomic(using=alias):
+        # A singleton may be refused, which must not abort the caller's transaction: Postgres would
+        # then roll it back in silence at COMMIT. Others are refused by faults alone.
+        guard = transaction.atomic if job.singleton else transaction.mark_for_rollback_on_error
+        with guard(using=alias):
             deferrer.batch_defer(*[cast("JSONDict", dict(each)) for each in arguments])
     except exceptions.AlreadyEnqueued:
         if not job.singleton:

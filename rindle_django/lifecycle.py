@@ -7,23 +7,26 @@ leave after the outermost commit.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connections, models, transaction
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
+from django.db.models.sql import UpdateQuery
 
 from rindle_django import events
 from rindle_django.actors import actor_id
 from rindle_django.conf import database
 from rindle_django.errors import Misconfigured, RequestRefused
 from rindle_django.models import Asset, Key, Stateful, Transition, UploadSession, Variant
-from rindle_django.states import Machine
 from rindle_django.storage import adapter_for
 
 logger = logging.getLogger(__name__)
@@ -133,82 +136,135 @@ def transition_all(
     **fields: Any,
 ) -> list[Stateful]:
     """``transition`` for rows of one model in one statement; returns those that moved."""
-    if not rows:
+    sources = rows[0].machine.sources_of(to, named=only_from) if rows else None
+    if not sources:
         return []
-    model, machine = type(rows[0]), rows[0].machine
-    sources = machine.sources_of(to, named=only_from)
-    with transaction.atomic(using=database()):
-        eligible = (
-            model.objects.filter(pk__in=[row.pk for row in rows], state__in=sources)
-            .filter(where or models.Q())
-            .order_by("pk")
-            .select_for_update()
-        )
-        before = dict(eligible.values_list("pk", "state"))
-        if not before:
-            return []
-        changes = {"state": to, **model.momentary, **fields}
-        model.objects.filter(pk__in=before).update(**changes, updated_at=Now())
-        moved = [row for row in rows if row.pk in before]
-        _refresh(moved, changes)
-        _write_history(machine, moved, before, to)
-    return moved
+    keys = [row.pk for row in rows]
+    eligible = type(rows[0]).objects.filter(where or models.Q(), pk__in=keys, state__in=sources)
+    changes = {"state": to, **rows[0].momentary, **fields}
+    moved = _move(eligible, rows, changes)
+    _refresh([row for row in rows if row.pk in moved], changes, moved)
+    return [row for row in rows if row.pk in moved]
 
 
-def _refresh(rows: Sequence[Stateful], changes: Mapping[str, Any]) -> None:
-    computed = [name for name, value in changes.items() if hasattr(value, "resolve_expression")]
+MOVE = """
+WITH eligible AS ({eligible} FOR UPDATE),
+moved AS ({update} RETURNING id, reason_code{computed}),
+told AS (
+    INSERT INTO rindle_transition ({columns})
+    SELECT %s, moved.id, entry.asset_id, eligible.state, %s, entry.profile, entry.adapter,
+           moved.reason_code, entry.cause::jsonb, entry.metadata::jsonb, statement_timestamp()
+    FROM moved JOIN eligible USING (id) JOIN {entries} USING (id)
+    ORDER BY entry.position
+    RETURNING id, subject_id
+)
+SELECT told.id, moved.id{computed} FROM told JOIN moved ON moved.id = told.subject_id
+"""
+ENTRIES = """
+unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[])
+WITH ORDINALITY AS entry (id, asset_id, profile, adapter, cause, metadata, position)
+"""
+COLUMNS = (
+    "subject, subject_id, asset_id, from_state, to_state, profile, adapter, reason_code, cause,"
+    " metadata, at"
+)
+
+
+def _move(
+    eligible: models.QuerySet[Any], rows: Sequence[Stateful], changes: Mapping[str, Any]
+) -> dict[Any, list[Any]]:
+    """Compare, set and write history down, in one statement; what it computed, by the ids of the
+    rows that moved.
+
+    The rows are locked in the order of their ids before any is written.
+    """
+    model, machine, alias = type(rows[0]), rows[0].machine, database()
+    chosen = eligible.order_by("id").values_list("id", "state")
+    lock, lock_params = chosen.query.get_compiler(alias).as_sql()
+    update, update_params = _update_of(model, changes)
+    computed = "".join(f", moved.{column}" for column in _computed(changes))
+    statement = MOVE.format(
+        eligible=lock,
+        update=update,
+        computed=computed.replace("moved.", ""),
+        columns=COLUMNS,
+        entries=ENTRIES,
+    )
+    told = (machine.name, changes["state"], *_entries(rows, changes))
+    with (
+        transaction.mark_for_rollback_on_error(using=alias),
+        connections[alias].cursor() as cursor,
+    ):
+        cursor.execute(statement, (*lock_params, *update_params, *told))
+        found = cursor.fetchall()
+    _tell_once_committed([entry for entry, *_ in found])
+    return {pk: values for _, pk, *values in found}
+
+
+def _update_of(model: type[Stateful], changes: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
+    chosen = model.objects.filter(pk__in=RawSQL("SELECT id FROM eligible", ()))
+    query = chosen.query.chain(UpdateQuery)
+    query.add_update_values({**changes, "updated_at": Now()})  # type: ignore[attr-defined]
+    statement, params = query.get_compiler(database()).as_sql()
+    return statement, params
+
+
+def _computed(changes: Mapping[str, Any]) -> list[str]:
+    return [name for name, value in changes.items() if hasattr(value, "resolve_expression")]
+
+
+def _refresh(
+    rows: Sequence[Stateful], changes: Mapping[str, Any], computed: Mapping[Any, Sequence[Any]]
+) -> None:
+    """Carry over what was written, and what the database worked out."""
+    names = _computed(changes)
     for row in rows:
         for name, value in changes.items():
-            if name not in computed:
+            if name not in names:
                 setattr(row, name, value)
-    if computed:
-        _refresh_computed(rows, computed)
-
-
-def _refresh_computed(rows: Sequence[Stateful], names: Sequence[str]) -> None:
-    """What the database worked out, for all rows in one query."""
-    found = type(rows[0]).objects.filter(pk__in=[row.pk for row in rows])
-    values = {pk: those for pk, *those in found.values_list("pk", *names)}
-    for row in rows:
-        for name, value in zip(names, values[row.pk], strict=True):
+        for name, value in zip(names, computed[row.pk], strict=True):
             setattr(row, name, value)
 
 
 def record_births(rows: Sequence[Stateful]) -> None:
     """Write the first history entries of new rows of one model, in the transaction that inserts
     them."""
-    if rows:
-        _write_history(rows[0].machine, rows, {row.pk: "" for row in rows}, rows[0].state)
+    entries = Transition.objects.bulk_create([_birth_of(row) for row in rows])
+    _tell_once_committed([entry.pk for entry in entries])
 
 
-def _write_history(
-    machine: Machine, rows: Sequence[Stateful], before: Mapping[Any, str], to: str
-) -> None:
-    entries = Transition.objects.bulk_create(
-        [_history_of(machine, row, before[row.pk], to) for row in rows]
-    )
-    ids = [entry.pk for entry in entries]
-
-    def tell() -> None:  # not a partial: when one raises, Django fails over its missing name
-        emit_pending(ids)
-
-    transaction.on_commit(tell, using=database(), robust=True)
-
-
-def _history_of(machine: Machine, row: Stateful, source: str, to: str) -> Transition:
+def _birth_of(row: Stateful) -> Transition:
     asset = _asset_of(row)
     return Transition(
-        subject=machine.name,
+        subject=row.machine.name,
         subject_id=row.pk,
         asset_id=asset.pk,
-        from_state=source,
-        to_state=to,
+        from_state="",
+        to_state=row.state,
         profile=asset.profile,
         adapter=adapter_name(asset.storage),
         reason_code=row.reason_code,
-        cause={**current_cause(), **_trace_left_by(row, to)},
+        cause=current_cause(),
         metadata=_metadata_of(row),
     )
+
+
+def _entries(rows: Sequence[Stateful], changes: Mapping[str, Any]) -> list[list[Any]]:
+    """What history says of each row beside its states, a list for each column."""
+    columns: list[list[Any]] = [[], [], [], [], [], []]
+    for row in rows:
+        asset = _asset_of(row)
+        entry = (
+            row.pk,
+            asset.pk,
+            asset.profile,
+            adapter_name(asset.storage),
+            json.dumps({**current_cause(), **_trace_left_by(row, changes["state"])}),
+            json.dumps(_metadata_of(row)),
+        )
+        for column, value in zip(columns, entry, strict=True):
+            column.append(value)
+    return columns
 
 
 def _trace_left_by(row: Stateful, to: str) -> dict[str, str]:
@@ -241,27 +297,46 @@ def adapter_name(alias: str) -> str:
 # --- outbox ------------------------------------------------------------------------------------
 
 
+@dataclass
+class _Telling:
+    """The history entries to tell of after a commit, all in one go."""
+
+    ids: list[int]
+    __name__ = "_Telling"  # what Django calls it by if it raises
+
+    def __call__(self) -> None:
+        emit_pending(self.ids)
+
+
+def _tell_once_committed(ids: Sequence[int]) -> None:
+    if not ids:
+        return
+    connection = connections[database()]
+    for savepoints, telling, *_ in connection.run_on_commit[-1:]:
+        # Within the same savepoints, so that both are rolled back together.
+        if isinstance(telling, _Telling) and savepoints == set(connection.savepoint_ids):
+            telling.ids.extend(ids)
+            return
+    transaction.on_commit(_Telling(list(ids)), using=database(), robust=True)
+
+
 def emit_pending(ids: Sequence[int]) -> int:
     """Send the events of history entries that were not sent yet; returns how many were sent.
 
     An entry is marked first and sent then, so no event is ever sent twice.
     """
-    entries = Transition.objects.in_bulk(_mark_sent(ids))
-    for _, entry in sorted(entries.items()):
+    entries = sorted(Transition.objects.raw(MARK_SENT, [list(ids)]), key=lambda each: each.pk)
+    for entry in entries:
         event = _event_of(entry)
         if event is not None:
             events.emit(event, _event_metadata(entry))
     return len(entries)
 
 
-def _mark_sent(ids: Sequence[int]) -> list[int]:
-    with connections[database()].cursor() as cursor:
-        cursor.execute(
-            "UPDATE rindle_transition SET emitted_at = statement_timestamp()"
-            " WHERE id = ANY(%s) AND emitted_at IS NULL RETURNING id",
-            [list(ids)],
-        )
-        return [row[0] for row in cursor.fetchall()]
+MARK_SENT = (
+    "UPDATE rindle_transition SET emitted_at = statement_timestamp()"
+    " WHERE id = ANY(%s) AND emitted_at IS NULL RETURNING *"
+)
 
 
 def _event_of(entry: Transition) -> str | None:
