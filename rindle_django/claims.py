@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import DatabaseError, InterfaceError, connections
 from django.db.models import F, Q
@@ -22,10 +22,11 @@ from django.db.models.functions import Now
 from rindle_django import ledger, telemetry
 from rindle_django.conf import config
 from rindle_django.interruption import interrupted_when
-from rindle_django.lifecycle import transition
+from rindle_django.lifecycle import transition_all
 from rindle_django.models import Claimable, StoredObject
 
 logger = logging.getLogger(__name__)
+C = TypeVar("C", bound=Claimable)
 
 # Shares of a lease: after which it is renewed, and after which a holder that could not renew it
 # stops by itself, before anybody else may take over.
@@ -47,7 +48,13 @@ def held(row: Claimable) -> Q:
 
 
 def take(row: Claimable, working_state: str) -> bool:
-    """Claim ``row`` for this worker; False if another holds it or it moved on.
+    """``take_all`` of one row."""
+    return bool(take_all([row], working_state))
+
+
+def take_all(rows: Sequence[C], working_state: str) -> list[C]:
+    """Claim ``rows`` of one model for this worker; returns those that no other holds and that did
+    not move on.
 
     Tries are counted here, before the work, so that work which kills its worker is counted too.
     Call it inside ``lifecycle.locked``.
@@ -58,9 +65,17 @@ def take(row: Claimable, working_state: str) -> bool:
         "lease_until": _lease(),
         "wake_at": _lease(),
     }
-    if row.state != working_state:
-        return transition(row, working_state, where=unclaimed(), **terms)
-    # A killed attempt left the row in its working state: take it over, do not trip on it (W1.6).
+    fresh = [row for row in rows if row.state != working_state]
+    taken: set[Any] = {
+        row.pk for row in transition_all(fresh, working_state, where=unclaimed(), **terms)
+    }
+    # A killed attempt left a row in its working state: take it over, do not trip on it (W1.6).
+    left = [row for row in rows if row.pk not in taken and row not in fresh]
+    taken |= {row.pk for row in left if _take_over(row, working_state, terms)}
+    return [row for row in rows if row.pk in taken]
+
+
+def _take_over(row: Claimable, working_state: str, terms: dict[str, Any]) -> bool:
     mine = type(row).objects.filter(unclaimed(), pk=row.pk, state=working_state)
     taken = bool(mine.update(**terms))
     if taken:

@@ -8,8 +8,9 @@ is done to all.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -20,27 +21,43 @@ from rindle_django.models import Asset, Key, StoredObject
 from rindle_django.storage import PREFIXES
 
 
-def expect(
+def expect(asset: Asset, purpose: str, *, settles_in: float, **about: Any) -> StoredObject:
+    """``expect_all`` of one key, with what ``fresh`` takes."""
+    [stored] = expect_all([fresh(asset, purpose, **about)], settles_in=settles_in)
+    return stored
+
+
+def expect_all(objects: Sequence[StoredObject], *, settles_in: float) -> list[StoredObject]:
+    """Write down fresh keys. They have to be committed before anybody can write the objects.
+
+    ``settles_in`` is the time in seconds after which no writer can be writing them any more; a
+    worker that still does says so by ``still_writing``.
+    """
+    settles_at = Now() + timedelta(seconds=settles_in)
+    for stored in objects:
+        stored.settles_at = settles_at
+        # What a client sends is looked after by its session, what a worker makes by this.
+        stored.wake_at = None if stored.purpose == "staging" else settles_at
+    return StoredObject.objects.bulk_create(objects)
+
+
+def fresh(
     asset: Asset,
     purpose: str,
     *,
-    settles_in: float,
     extension: str = "",
     content_type: str = "",
     identity: uuid.UUID | None = None,
     part_of: StoredObject | None = None,
 ) -> StoredObject:
-    """Write down a fresh key. It has to be committed before anybody can write the object.
+    """An object under a key that nobody has used, to be written down.
 
-    ``settles_in`` is the time in seconds after which no writer can be writing it any more; a
-    worker that still does says so by ``still_writing``. Keys hold the asset's and the object's id
-    and are never reused: who removes an object of its own can never remove another's (W1.8).
-    ``identity`` is a fresh id for which its maker has a use already: the other files of an output
-    call a ``part_of`` it by that name.
+    Keys hold the asset's and the object's id and are never reused: who removes an object of its own
+    can never remove another's (W1.8). ``identity`` is a fresh id for which its maker has a use
+    already: the other files of an output call a ``part_of`` it by that name.
     """
     identity = identity or uuid.uuid4()
-    settles_at = Now() + timedelta(seconds=settles_in)
-    return StoredObject.objects.create(
+    return StoredObject(
         id=identity,
         asset=asset,
         purpose=purpose,
@@ -48,9 +65,6 @@ def expect(
         storage=asset.storage,
         key=f"{PREFIXES[purpose]}/{str(asset.pk)[:2]}/{asset.pk}/{identity}{extension}",
         content_type=content_type,
-        settles_at=settles_at,
-        # What a client sends is looked after by its session, what a worker makes by this.
-        wake_at=None if purpose == "staging" else settles_at,
     )
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from rindle_django import claims, ledger, telemetry
 from rindle_django.errors import RequestRefused, RindleError
-from rindle_django.lifecycle import locked
+from rindle_django.lifecycle import identity_of, locked
 from rindle_django.media.types import extension_for
-from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant
+from rindle_django.models import Asset, Key, ProcessingRun, StoredObject, Variant
 from rindle_django.processing.aggregate import settle_asset
 from rindle_django.processing.plan import IMAGE_KINDS, TELLING_KINDS, job_of
 from rindle_django.processing.publish import cancel_all, give_up
@@ -36,85 +40,120 @@ def claim(asset_id: str, variant_name: str) -> tuple[Asset | None, list[Attempt]
     """Claim the named variant, and those that are made along with it; nothing if there is nothing
     to do."""
     try:
+        # Most jobs find their variant made along with a sibling: those need no lock.
+        if not _due(identity_of(asset_id)).filter(name=variant_name).exists():
+            return None, []
         with locked(asset_id) as asset:
             if asset.state not in VERIFIED_ASSET_STATES:
                 cancel_all(asset)
                 return None, []
-            named = Variant.objects.filter(asset=asset, name=variant_name).first()
-            if named is None:
-                return None, []
-            attempts = [attempt for each in _due(asset, named) if (attempt := _start(asset, each))]
+            attempts = _begin(asset, _together(asset, variant_name))
             settle_asset(asset)
             return asset, attempts
     except RequestRefused:
         return None, []
 
 
-def _due(asset: Asset, named: Variant) -> list[Variant]:
-    due = Variant.objects.filter(
-        claims.unclaimed(), asset=asset, kind=named.kind, state__in=("queued", "processing")
-    ).order_by("name")
-    if named.kind not in IMAGE_KINDS:
+def _due(asset_id: Key) -> QuerySet[Variant]:
+    return Variant.objects.filter(
+        claims.unclaimed(), asset_id=asset_id, state__in=("queued", "processing")
+    )
+
+
+def _together(asset: Asset, name: str) -> list[Variant]:
+    """The named variant, if it is due, and its siblings that are made of the same decoded image."""
+    due = list(_due(asset.pk).order_by("name"))
+    named = next((variant for variant in due if variant.name == name), None)
+    if named is None or named.kind not in IMAGE_KINDS:
         # Each takes minutes: whoever dies over one has the others made by their own jobs.
-        return list(due.filter(pk=named.pk))
+        return [named] if named else []
     # Waiting out a retry's delay is the named one's privilege; its siblings keep theirs.
-    return [variant for variant in due if variant.pk == named.pk or variant.attempts == 0]
+    return [
+        variant
+        for variant in due
+        if variant == named or (variant.kind == named.kind and variant.attempts == 0)
+    ]
 
 
-def _start(asset: Asset, variant: Variant) -> Attempt | None:
-    """Claim one variant and write its output and its run down, all in the claim's transaction."""
+def _begin(asset: Asset, variants: Sequence[Variant]) -> list[Attempt]:
+    """Claim variants and write their outputs and their runs down, all in the claim's transaction.
+
+    The runs of those who died over them are closed: nobody knows when that was, but this is when it
+    was found out.
+    """
+    lost = ProcessingRun.objects.filter(
+        variant_id__in=[variant.pk for variant in variants], outcome="running"
+    )
+    lost.update(outcome="lost", finished_at=Now())
+    recipes = {
+        variant: recipe
+        for variant in variants
+        if (recipe := _recipe_of(asset, variant)) is not None
+    }
+    queued_at = {variant.pk: variant.updated_at for variant in recipes if variant.attempts == 0}
+    taken = claims.take_all(list(recipes), "processing")
+    for variant in taken:
+        if variant.pk in queued_at:
+            _tell_wait(variant, queued_at[variant.pk])
+        _note_recipe(variant, recipes[variant])
+    outputs = ledger.expect_all(
+        [_output_of(asset, recipes[variant]) for variant in taken],
+        settles_in=claims.writing_time(),
+    )
+    runs = ProcessingRun.objects.bulk_create(
+        [_run_of(asset, variant, recipes[variant]) for variant in taken]
+    )
+    return [
+        Attempt(variant, recipes[variant], output, run)
+        for variant, output, run in zip(taken, outputs, runs, strict=True)
+    ]
+
+
+def _recipe_of(asset: Asset, variant: Variant) -> Recipe | None:
+    """How it is made; None if it is given up, because it cannot or shall not be tried again."""
     variant.asset = asset
     if claims.exhausted(variant):
-        _close_lost_runs(variant)
         give_up(variant, "worker_lost", "Its workers died over it.")
         return None
     try:
-        recipe = profile_of_row(asset.profile).recipe(variant.name)
+        return profile_of_row(asset.profile).recipe(variant.name)
     except RindleError as error:
         give_up(variant, error.code, str(error))
         return None
-    queued_at, first = variant.updated_at, variant.attempts == 0
-    if not claims.take(variant, "processing"):
-        return None
-    if first:
-        waited = claims.claimed_at(variant) - queued_at
-        telemetry.record_once_committed(
-            "rindle.job.wait", waited.total_seconds(), {"queue": job_of(variant).queue}
-        )
-    _close_lost_runs(variant)
-    _note_recipe(variant, recipe)
-    return Attempt(variant, recipe, _output_of(asset, recipe), _run_of(asset, variant, recipe))
+
+
+def _tell_wait(variant: Variant, queued_at: datetime) -> None:
+    waited = claims.claimed_at(variant) - queued_at
+    telemetry.record_once_committed(
+        "rindle.job.wait", waited.total_seconds(), {"queue": job_of(variant).queue}
+    )
 
 
 def _note_recipe(variant: Variant, recipe: Recipe) -> None:
     """What is being made, which may be of another kind than was planned. How far a worker had come
     that died over it says nothing of this attempt."""
-    variant.recipe_digest, variant.kind = recipe.digest(), recipe.kind
-    variant.progress = 0 if recipe.kind in TELLING_KINDS else None
-    Variant.objects.filter(pk=variant.pk).update(
-        recipe_digest=variant.recipe_digest, kind=variant.kind, progress=variant.progress
-    )
+    note: dict[str, Any] = {
+        "recipe_digest": recipe.digest(),
+        "kind": recipe.kind,
+        "progress": 0 if recipe.kind in TELLING_KINDS else None,
+    }
+    if any(getattr(variant, name) != value for name, value in note.items()):
+        Variant.objects.filter(pk=variant.pk).update(**note)
+        for name, value in note.items():
+            setattr(variant, name, value)
 
 
 def _output_of(asset: Asset, recipe: Recipe) -> StoredObject:
-    return ledger.expect(
+    return ledger.fresh(
         asset,
         "variant",
-        settles_in=claims.writing_time(),
         extension=extension_for(recipe.content_type),
         content_type=recipe.content_type,
     )
 
 
-def _close_lost_runs(variant: Variant) -> None:
-    # Nobody knows when its worker died; this is when it was found out.
-    ProcessingRun.objects.filter(variant_id=variant.pk, outcome="running").update(
-        outcome="lost", finished_at=Now()
-    )
-
-
 def _run_of(asset: Asset, variant: Variant, recipe: Recipe) -> ProcessingRun:
-    return ProcessingRun.objects.create(
+    return ProcessingRun(
         asset_id=variant.asset_id,
         profile=asset.profile,
         pixels=_pixels(asset) if recipe.kind in IMAGE_KINDS else None,

@@ -61,25 +61,26 @@ def _expect_parts(attempt: Attempt, parts: tuple[Part, ...]) -> list[_File]:
         mine = Variant.objects.filter(claims.held(attempt.variant), pk=attempt.variant.pk)
         if not mine.filter(state="processing").exists():
             raise Interrupted
-        files = [
-            _File(
-                ledger.expect(
+        objects = ledger.expect_all(
+            [
+                ledger.fresh(
                     asset,
                     "variant",
-                    settles_in=settles_in,
                     extension=part.path.suffix,
                     content_type=part.content_type,
                     identity=part.id,
                     part_of=attempt.output,
-                ),
-                part.path,
-                part.content_type,
-            )
-            for part in parts
-        ]
+                )
+                for part in parts
+            ],
+            settles_in=settles_in,
+        )
         # All together are given up when the main one is, so that must not be before the parts are.
         ledger.still_writing([attempt.output], settles_in=settles_in)
-    return files
+    return [
+        _File(stored, part.path, part.content_type)
+        for stored, part in zip(objects, parts, strict=True)
+    ]
 
 
 def _store(asset: Asset, file: _File) -> Written:
