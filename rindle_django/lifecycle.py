@@ -312,7 +312,7 @@ def _tell_once_committed(ids: Sequence[int]) -> None:
     if not ids:
         return
     connection = connections[database()]
-    for savepoints, telling, *_ in connection.run_on_commit[-1:]:
+    for savepoints, telling, *_ in connection.run_on_commit:
         # Within the same savepoints, so that both are rolled back together.
         if isinstance(telling, _Telling) and savepoints == set(connection.savepoint_ids):
             telling.ids.extend(ids)

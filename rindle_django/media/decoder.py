@@ -11,13 +11,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from rindle_django import interruption, workspace
 from rindle_django.media import wire
 
+# Seconds within which an answer is as good as there.
+AT_ONCE = 0.02
 START_SECONDS = 20.0
 MAX_CPU = 86_400.0
 LAST_WORDS = 4096
@@ -76,9 +78,16 @@ class Decoder:
     def await_ready(self) -> None:
         self._read(time.monotonic() + START_SECONDS)
 
-    def ask(self, message: wire.Message, answers: int, seconds: float) -> Iterator[wire.Message]:
+    def ask(
+        self,
+        message: wire.Message,
+        answers: int,
+        seconds: float,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Iterator[wire.Message]:
         """Send a request and yield so many answers, ``seconds`` being granted for each.
 
+        ``meanwhile`` is called when an answer does not come at once, and the decoder goes on.
         Raises Died, Garbled, or Interrupted when the work has become unwanted meanwhile. An answer
         with an ``error`` may be the last.
         """
@@ -86,6 +95,8 @@ class Decoder:
         try:
             self._write(wire.pack(message), time.monotonic() + seconds)
             for _ in range(answers):
+                if meanwhile is not None and not self._selector.select(AT_ONCE):
+                    meanwhile()
                 answer = self._read(time.monotonic() + seconds)
                 self.served += 1
                 self.last_used = time.monotonic()

@@ -6,7 +6,7 @@ timed, and comes back as numbers, a written target, or one typed error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -95,11 +95,13 @@ def render_each(
     limits: Limits | None = None,
     *,
     backend: str | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Iterator[tuple[int, Rendered | RindleError]]:
     """Render several recipes of one source: the number and outcome of each, as soon as it is done.
 
     Small ones come first. One that fails costs the others nothing. Should the decoder die, those
     that were not done are tried one by one, so that only the guilty one fails.
+    ``meanwhile`` is done while the next is not ready at once.
     """
     limits = limits or Limits()
     orders = tuple(Order(recipe, Path(target)) for recipe, target in jobs)
@@ -108,7 +110,7 @@ def render_each(
     except (ContentRefused, Misconfigured) as error:
         yield from ((number, error) for number in range(len(orders)))
         return
-    studio = _Studio(path, canonical(mime), limits, _choice(backend))
+    studio = _Studio(path, canonical(mime), limits, _choice(backend), meanwhile)
     for start in range(0, len(orders), _BATCH):
         batch = orders[start : start + _BATCH]
         for number, outcome in studio.render(batch):
@@ -176,6 +178,7 @@ class _Studio:
     mime: str
     limits: Limits
     backend: str | None
+    meanwhile: Callable[[], None] | None
 
     def render(self, orders: tuple[Order, ...]) -> Iterator[tuple[int, Rendered | RindleError]]:
         """All in one request if that goes well; one by one whatever it left undone."""
@@ -190,7 +193,7 @@ class _Studio:
     def _together(
         self, orders: tuple[Order, ...], left: set[int]
     ) -> Iterator[tuple[int, Rendered | RindleError]]:
-        answers = sandbox.ask(self._request(orders), len(orders), self.limits)
+        answers = sandbox.ask(self._request(orders), len(orders), self.limits, self.meanwhile)
         with closing(answers):
             while True:
                 try:

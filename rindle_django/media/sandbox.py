@@ -10,7 +10,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import suppress
 
@@ -28,13 +28,18 @@ MAX_IDLE = 60.0
 _BUSY_SHARE = 0.25
 
 
-def ask(message: wire.Message, answers: int, limits: Budget) -> Generator[wire.Message]:
+def ask(
+    message: wire.Message,
+    answers: int,
+    limits: Budget,
+    meanwhile: Callable[[], None] | None = None,
+) -> Generator[wire.Message]:
     """A decoder's answers to one request, as they come. An answer with an ``error`` but no number
-    is the last.
+    is the last. While none comes at once, ``meanwhile`` is done.
 
     Raises Died, Garbled, or TransientFailure("decoder_unavailable") where none can be started.
     """
-    return _converse(_pool.take(limits.memory_bytes), message, answers, limits)
+    return _converse(_pool.take(limits.memory_bytes), message, answers, limits, meanwhile)
 
 
 def ask_once(message: wire.Message, limits: Budget) -> wire.Message:
@@ -58,11 +63,16 @@ def ask_once(message: wire.Message, limits: Budget) -> wire.Message:
 
 
 def _converse(
-    decoder: Decoder, message: wire.Message, answers: int, limits: Budget
+    decoder: Decoder,
+    message: wire.Message,
+    answers: int,
+    limits: Budget,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Generator[wire.Message]:
     done = False
     try:
-        for number, answer in enumerate(decoder.ask(message, answers, limits.wall_seconds), 1):
+        told = decoder.ask(message, answers, limits.wall_seconds, meanwhile)
+        for number, answer in enumerate(told, 1):
             done = number == answers
             if done:
                 _pool.give_back(decoder)

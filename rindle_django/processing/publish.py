@@ -13,7 +13,7 @@ from rindle_django.errors import Kind, RequestRefused, classify, reason_code, re
 from rindle_django.interruption import Interrupted
 from rindle_django.lifecycle import locked, transition, transition_all
 from rindle_django.media.rendering import Rendered
-from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant
+from rindle_django.models import Asset, Key, ProcessingRun, StoredObject, Variant
 from rindle_django.processing.aggregate import settle_asset
 from rindle_django.processing.plan import ring
 from rindle_django.processing.retire import retire
@@ -32,64 +32,80 @@ class Written:
     sha256: str
 
 
-def publish(
-    variant: Variant,
-    output: StoredObject,
-    run: ProcessingRun,
-    rendered: Rendered,
-    written: Sequence[Written],
-) -> bool:
-    """Make ``output`` what is served; False if this attempt was overtaken (W1.8, W1.9).
+@dataclass(frozen=True)
+class Finished:
+    """An attempt of which all that was ``written``, the output and its parts, is in storage."""
 
-    All that was ``written``, the output and its parts, is in storage. One transaction decides under
-    the asset's lock: only the holder of the claim publishes, only for a live asset and an unchanged
-    recipe, and whatever is not served afterwards is doomed in the same breath.
+    variant: Variant
+    output: StoredObject
+    run: ProcessingRun
+    rendered: Rendered
+    written: Sequence[Written]
+
+
+def publish(asset_id: Key, finished: Sequence[Finished]) -> list[bool]:
+    """Make outputs of one asset what is served; of each, whether it is: False if that attempt was
+    overtaken (W1.8, W1.9).
+
+    One transaction decides under the asset's lock: only the holder of the claim publishes, only for
+    a live asset and an unchanged recipe, and whatever is not served afterwards is doomed in the
+    same breath.
     """
-    with locked(variant.asset_id) as asset:
-        served = StoredObject.objects.filter(published_as=variant).first()
-        if served == output:
-            return True  # an earlier try was committed, and only its answer was lost
-        won = (
-            asset.state in VERIFIED_ASSET_STATES
-            and all(_confirm(each) for each in written)
-            and transition(
-                variant,
-                "ready",
-                where=claims.held(variant) & Q(recipe_digest=variant.recipe_digest),
-                object=output,
-                published_digest=variant.recipe_digest,
-                content_type=rendered.content_type,
-                byte_size=rendered.byte_size,
-                width=rendered.width,
-                height=rendered.height,
-                pages=rendered.pages,
-                duration_ms=rendered.duration_ms,
-                details=dict(rendered.details),
-                generated_at=Now(),
-                reason_code="",
-                reason="",
-                attempts=0,
-                **claims.AT_REST,
-            )
-        )
-        if not won:
-            cancel_all(asset)
-        _close(
-            asset,
-            run,
-            "succeeded" if won else "superseded",
-            cpu_seconds=rendered.cpu_seconds,
-            byte_size=sum(each.byte_size for each in written),
-        )
-        if not won:
-            ledger.doom([output], settled=True)
-            enqueue_purge(asset)
-        elif served is not None:
-            retire(profile_of_row(asset.profile), [served.pk])
-        if won:
-            _keep_placeholder(asset, rendered)
+    with locked(asset_id) as asset:
+        keys = [each.variant.pk for each in finished]
+        served = dict(Variant.objects.filter(pk__in=keys).values_list("pk", "object_id"))
+        published = [_publish(asset, each, served.get(each.variant.pk)) for each in finished]
         settle_asset(asset)
-    return won
+    return published
+
+
+def _publish(asset: Asset, finished: Finished, served: Key | None) -> bool:
+    if served == finished.output.pk:
+        return True  # an earlier try was committed, and only its answer was lost
+    won = (
+        asset.state in VERIFIED_ASSET_STATES
+        and all(_confirm(each) for each in finished.written)
+        and _make_ready(finished)
+    )
+    _close(
+        asset,
+        finished.run,
+        "succeeded" if won else "superseded",
+        cpu_seconds=finished.rendered.cpu_seconds,
+        byte_size=sum(each.byte_size for each in finished.written),
+    )
+    if not won:
+        cancel_all(asset)
+        ledger.doom([finished.output], settled=True)
+        enqueue_purge(asset)
+        return False
+    if served is not None:
+        retire(profile_of_row(asset.profile), [served])
+    _keep_placeholder(asset, finished.rendered)
+    return True
+
+
+def _make_ready(finished: Finished) -> bool:
+    variant, rendered = finished.variant, finished.rendered
+    return transition(
+        variant,
+        "ready",
+        where=claims.held(variant) & Q(recipe_digest=variant.recipe_digest),
+        object=finished.output,
+        published_digest=variant.recipe_digest,
+        content_type=rendered.content_type,
+        byte_size=rendered.byte_size,
+        width=rendered.width,
+        height=rendered.height,
+        pages=rendered.pages,
+        duration_ms=rendered.duration_ms,
+        details=dict(rendered.details),
+        generated_at=Now(),
+        reason_code="",
+        reason="",
+        attempts=0,
+        **claims.AT_REST,
+    )
 
 
 def _confirm(each: Written) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from rindle_django.lifecycle import locked, persistently
 from rindle_django.media.rendering import Part, Rendered
 from rindle_django.models import Asset, StoredObject, Variant
 from rindle_django.processing.claim import Attempt
-from rindle_django.processing.publish import Written, publish, retry_or_fail
+from rindle_django.processing.publish import Finished, Written, publish, retry_or_fail
 from rindle_django.profiles import profile_of_row
 from rindle_django.purge import take_back
 from rindle_django.storage import adapter_for
@@ -40,17 +41,19 @@ def fetch(asset: Asset, folder: Path) -> Path:
     return path
 
 
-def store_and_publish(asset: Asset, attempt: Attempt, rendered: Rendered) -> bool:
-    """Have the storage take what was made, then make it what is served; False if this attempt was
-    overtaken."""
+def store(asset: Asset, attempt: Attempt, rendered: Rendered) -> Finished:
+    """Have the storage take what was made."""
     assert attempt.target is not None
     main = _File(attempt.output, attempt.target, rendered.content_type)
     parts = _expect_parts(attempt, rendered.parts) if rendered.parts else []
     # The main one last: it speaks of the others.
     written = [_store(asset, each) for each in (*parts, main)]
-    return persistently(
-        lambda: publish(attempt.variant, attempt.output, attempt.run, rendered, written)
-    )
+    return Finished(attempt.variant, attempt.output, attempt.run, rendered, written)
+
+
+def publish_all(asset: Asset, finished: Sequence[Finished]) -> list[bool]:
+    """Make what was stored what is served; of each, whether it is: False if it was overtaken."""
+    return persistently(lambda: publish(asset.pk, finished))
 
 
 def _expect_parts(attempt: Attempt, parts: tuple[Part, ...]) -> list[_File]:

@@ -18,7 +18,8 @@ from rindle_django.processing.claim import Attempt
 from rindle_django.processing.storing import (
     fetch,
     give_back,
-    store_and_publish,
+    publish_all,
+    store,
     take_back_output,
 )
 from rindle_django.workspace import workspace
@@ -66,7 +67,8 @@ def _make_and_publish(asset: Asset, attempt: Attempt, holding: claims.Holding) -
         rendered = _make(asset, attempt, source, holding)
         if not holding.holds(attempt.variant):
             raise Interrupted
-        return store_and_publish(asset, attempt, rendered)
+        [published] = publish_all(asset, [store(asset, attempt, rendered)])
+        return published
 
 
 def _make(asset: Asset, attempt: Attempt, source: Path, holding: claims.Holding) -> Rendered:

@@ -9,8 +9,8 @@ MUTANTS = (
         "transition-from-any-state",
         "M1, W1.14: a state is written by primary key alone",
         "rindle_django/lifecycle.py",
-        "filter(pk__in=[row.pk for row in rows], state__in=sources)",
-        "filter(pk__in=[row.pk for row in rows])",
+        "filter(where or models.Q(), pk__in=keys, state__in=sources)",
+        "filter(where or models.Q(), pk__in=keys)",
         tests(
             "domain/test_transition",
             "test_only_from_narrows_the_sources_and_never_widens_them",
@@ -36,8 +36,8 @@ MUTANTS = (
         "events-before-commit",
         "M12, D9, W2.1: told of what is then rolled back",
         "rindle_django/lifecycle.py",
-        "    transaction.on_commit(tell, using=database(), robust=True)\n",
-        "    tell()\n",
+        "    transaction.on_commit(_Telling(list(ids)), using=database(), robust=True)\n",
+        "    emit_pending(ids)\n",
         tests(
             "domain/test_transition",
             "test_an_event_waits_for_the_outermost_commit__D9",
@@ -76,8 +76,8 @@ MUTANTS = (
         "killed-attempt-trips-the-next",
         "W1.6: whoever comes next finds the row in its working state",
         "rindle_django/claims.py",
-        "    if row.state != working_state:\n",
-        "    if True:\n",
+        "    fresh = [row for row in rows if row.state != working_state]\n",
+        "    fresh = list(rows)\n",
         tests(
             "promotion/test_deaths",
             "test_a_killed_variant_is_entered_again__W1_6_D8_D10",

@@ -9,7 +9,7 @@ MUTANTS = (
         "refused-job-aborts-the-transaction",
         "E1c2: rows are lost in silence when a singleton is queued already",
         "rindle_django/jobs.py",
-        "        with transaction.atomic(using=alias):\n",
+        "        with guard(using=alias):\n",
         "        if alias:\n",
         tests(
             "jobs/test_tries",

@@ -31,21 +31,17 @@ MUTANTS = (
         "publication-before-the-bytes",
         "M5: what is ready may not be there",
         "rindle_django/processing/storing.py",
-        "    written = [_store(asset, each) for each in (*parts, main)]\n"
-        "    return persistently(\n"
-        "        lambda: publish(attempt.variant, attempt.output, attempt.run, rendered, written)\n"
-        "    )\n",
-        "    files = [*parts, main]\n"
+        "    written = [_store(asset, each) for each in (*parts, main)]\n",
         "    written = [\n"
         "        Written(each.stored, each.path.stat().st_size, each.content_type, '')\n"
-        "        for each in files\n"
+        "        for each in (*parts, main)\n"
         "    ]\n"
-        "    published = persistently(\n"
-        "        lambda: publish(attempt.variant, attempt.output, attempt.run, rendered, written)\n"
+        "    publish_all(\n"
+        "        asset,\n"
+        "        [Finished(attempt.variant, attempt.output, attempt.run, rendered, written)],\n"
         "    )\n"
-        "    for each in files:\n"
-        "        _store(asset, each)\n"
-        "    return published\n",
+        "    for each in (*parts, main):\n"
+        "        _store(asset, each)\n",
         tests(
             "jobs/test_tries",
             "test_processing_runs_five_times_and_then_failed_means_spent__W1_19",
@@ -185,8 +181,8 @@ MUTANTS = (
         "one-death-costs-all-variants",
         "a worker claims all variants of a film at once",
         "rindle_django/processing/claim.py",
-        "        return list(due.filter(pk=named.pk))\n",
-        "        return list(due)\n",
+        "        return [named] if named else []\n",
+        "        return [each for each in due if named and each.kind == named.kind]\n",
         tests(
             "transcoding/test_working",
             "test_who_is_at_one_leaves_others_of_the_same_kind_to_others",
