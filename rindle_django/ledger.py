@@ -8,7 +8,7 @@ is done to all.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
 from django.db import transaction
@@ -149,10 +149,41 @@ def of_asset(asset_id: Key) -> QuerySet[StoredObject]:
 def deletable(asset_id: Key) -> QuerySet[StoredObject]:
     """Doomed objects that no writer can be writing any more, and gone ones that are to be deleted
     once more."""
-    return of_asset(asset_id).filter(
+    return _deletable().filter(asset_id=asset_id)
+
+
+def _deletable() -> QuerySet[StoredObject]:
+    return StoredObject.objects.filter(
         Q(settles_at__isnull=True) | Q(settles_at__lte=Now()),
         Q(state="doomed") | Q(state="gone", wake_at__isnull=False),
     )
+
+
+def claim_along(
+    storage: str, *, besides: Key, limit: int, put_off: float
+) -> Sequence[StoredObject]:
+    """Up to ``limit`` objects of other assets in the same storage that are due to be deleted, to
+    go in the same call.
+
+    They are put off by so many seconds, so that nobody else takes them along meanwhile. That is no
+    promise to anybody: the purge of their own asset does not heed it. What the storage has balked
+    at before is left to that one, which counts its tries.
+    """
+    due = _deletable().filter(storage=storage, attempts=0, wake_at__lte=Now())
+    rows = due.exclude(asset_id=besides).order_by("wake_at")
+    with transaction.atomic(using=database()):
+        claimed = list(rows.select_for_update(skip_locked=True)[:limit])
+        StoredObject.objects.filter(pk__in=[stored.pk for stored in claimed]).update(
+            wake_at=Now() + timedelta(seconds=put_off)
+        )
+    return claimed
+
+
+def hold(objects: Iterable[StoredObject]) -> None:
+    """Lock rows until the end of the transaction, in one order: two purges that were about the
+    same objects must not wait for each other."""
+    rows = StoredObject.objects.filter(pk__in=[stored.pk for stored in objects])
+    list(rows.select_for_update().order_by("pk").values_list("pk"))
 
 
 def remaining(asset_id: Key) -> QuerySet[StoredObject]:
