@@ -160,23 +160,24 @@ def _deletable() -> QuerySet[StoredObject]:
 
 
 def claim_along(
-    storage: str, *, besides: Key, limit: int, put_off: float
+    own: Sequence[StoredObject], *, limit: int, put_off: float
 ) -> Sequence[StoredObject]:
-    """Up to ``limit`` objects of other assets in the same storage that are due to be deleted, to
-    go in the same call.
+    """Up to ``limit`` objects of other assets that are due to be deleted from the storage that
+    ``own``, which are one asset's, are in, to go in the same call.
 
-    They are put off by so many seconds, so that nobody else takes them along meanwhile. That is no
-    promise to anybody: the purge of their own asset does not heed it. What the storage has balked
-    at before is left to that one, which counts its tries.
+    All are put off by so many seconds, so that nobody else takes them along meanwhile. That is no
+    promise to anybody: the purge of an asset does not heed it. What the storage has balked at
+    before is left to that one, which counts its tries.
     """
+    storage, asset_id = own[0].storage, own[0].asset_id
     due = _deletable().filter(storage=storage, attempts=0, wake_at__lte=Now())
-    rows = due.exclude(asset_id=besides).order_by("wake_at")
+    rows = due.exclude(asset_id=asset_id).order_by("wake_at")
     with transaction.atomic(using=database()):
-        claimed = list(rows.select_for_update(skip_locked=True)[:limit])
-        StoredObject.objects.filter(pk__in=[stored.pk for stored in claimed]).update(
-            wake_at=Now() + timedelta(seconds=put_off)
-        )
-    return claimed
+        hold(own)
+        others = list(rows.select_for_update(skip_locked=True)[:limit])
+        claimed = StoredObject.objects.filter(pk__in=[stored.pk for stored in (*own, *others)])
+        claimed.filter(wake_at__lte=Now()).update(wake_at=Now() + timedelta(seconds=put_off))
+    return others
 
 
 def hold(objects: Iterable[StoredObject]) -> None:

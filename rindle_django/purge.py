@@ -200,7 +200,7 @@ def _delete_doomed(asset_id: Key, *, along: bool) -> PurgeReport:
         batches[stored.storage].append(stored)
     reports = list[PurgeReport]()
     for alias, objects in sorted(batches.items()):
-        others = _taken_along(alias, asset_id, FULL_CALL - len(objects)) if along else ()
+        others = _taken_along(alias, objects) if along else ()
         reports.append(_delete_from(alias, objects, others))
     return PurgeReport(
         deleted=sum(report.deleted for report in reports),
@@ -251,14 +251,13 @@ def _left_to_their_own_purge() -> Iterator[None]:
         logger.exception("Others could not be purged along; their own purges will")
 
 
-def _taken_along(alias: str, asset_id: Key, room: int) -> Sequence[StoredObject]:
+def _taken_along(alias: str, own: Sequence[StoredObject]) -> Sequence[StoredObject]:
+    room, put_off = FULL_CALL - len(own), config().LEASE + config().RECONCILE_GRACE
     taken: Sequence[StoredObject] = ()
     with _left_to_their_own_purge():
         if room > 0 and adapter_for(alias).capabilities.batch_delete:
             _tombstone_requested(alias, OTHERS)
-            taken = ledger.claim_along(
-                alias, besides=asset_id, limit=room, put_off=config().ROUND_PAUSE
-            )
+            taken = ledger.claim_along(own, limit=room, put_off=put_off)
     return taken
 
 
