@@ -1,4 +1,5 @@
-"""The rows, in SQL: images of four objects each, and films of very many. Ids follow from numbers."""
+"""The rows, in SQL: images of four objects each, and films of very many. Ids follow from
+numbers."""
 
 ASSETS = """
 INSERT INTO rindle_asset (id, state, profile, storage, actor, kind, filename, content_type,
