@@ -43,7 +43,7 @@ class Scale:
 
 
 SMOKE = (Scale("image", 200, 4), Scale("video", 1, 1200))
-FULL = (Scale("image", 10_000, 4), Scale("video", 4, 15_000))  # films of four hours, as streams
+FULL = (Scale("image", 2_500, 4), Scale("video", 6, 15_000))  # films of four hours, as streams
 
 
 def measured(options: Options, server: str) -> None:
@@ -177,7 +177,7 @@ def main() -> int:
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.gallery.settings"
     with (
         _a_server(options) as (server, endpoint),
-        running_postgres(VAR / "gallery", database="gallery", durable=True) as url,
+        running_postgres(VAR / "gallery", database="purge", durable=True) as url,
     ):
         os.environ["DATABASE_URL"] = url
         import django
