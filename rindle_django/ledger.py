@@ -163,10 +163,42 @@ def of_asset(asset_id: Key) -> QuerySet[StoredObject]:
 def deletable(asset_id: Key) -> QuerySet[StoredObject]:
     """Doomed objects that no writer can be writing any more, and gone ones that are to be deleted
     once more."""
-    return of_asset(asset_id).filter(
+    return _deletable().filter(asset_id=asset_id)
+
+
+def _deletable() -> QuerySet[StoredObject]:
+    return StoredObject.objects.filter(
         Q(settles_at__isnull=True) | Q(settles_at__lte=Now()),
         Q(state="doomed") | Q(state="gone", wake_at__isnull=False),
     )
+
+
+def claim_along(
+    own: Sequence[StoredObject], *, limit: int, put_off: float
+) -> Sequence[StoredObject]:
+    """Up to ``limit`` objects of other assets that are due to be deleted from the storage that
+    ``own``, which are one asset's, are in, to go in the same call.
+
+    All are put off by so many seconds, so that nobody else takes them along meanwhile. That is no
+    promise to anybody: the purge of an asset does not heed it. What the storage has balked at
+    before is left to that one, which counts its tries.
+    """
+    storage, asset_id = own[0].storage, own[0].asset_id
+    due = _deletable().filter(storage=storage, attempts=0, wake_at__lte=Now())
+    rows = due.exclude(asset_id=asset_id).order_by("wake_at")
+    with transaction.atomic(using=database()):
+        hold(own)
+        others = list(rows.select_for_update(skip_locked=True)[:limit])
+        claimed = StoredObject.objects.filter(pk__in=[stored.pk for stored in (*own, *others)])
+        claimed.filter(wake_at__lte=Now()).update(wake_at=Now() + timedelta(seconds=put_off))
+    return others
+
+
+def hold(objects: Iterable[StoredObject]) -> None:
+    """Lock rows until the end of the transaction, in one order: two purges that were about the
+    same objects must not wait for each other."""
+    rows = StoredObject.objects.filter(pk__in=[stored.pk for stored in objects])
+    list(rows.select_for_update().order_by("pk").values_list("pk"))
 
 
 def remaining(asset_id: Key) -> QuerySet[StoredObject]:

@@ -1,11 +1,16 @@
 """Purge: an asset that nobody wants is tombstoned, its objects deleted, and its rows dropped only
 once the storage has confirmed that every object is absent.
+
+Each asset has a purge of its own, which is what it can rely on. Where a storage deletes many keys
+in one call, the call is filled up with what is due of others; their own purges find it done.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,6 +27,7 @@ from rindle_django.errors import RequestRefused, TransientFailure, reason_code
 from rindle_django.lifecycle import locked, transition_all
 from rindle_django.models import (
     Asset,
+    Attachment,
     Key,
     ProcessingRun,
     StoredObject,
@@ -32,10 +38,18 @@ from rindle_django.models import (
 from rindle_django.states import OPEN_SESSION_STATES, VARIANT
 from rindle_django.storage import Deletion, adapter_for
 
+logger = logging.getLogger(__name__)
+
+# Keys of a call that is filled up: what S3 takes in one.
+FULL_CALL = 1000
+# Assets that are tombstoned to fill it, of as many objects as an image has.
+OTHERS = 250
+
 
 @dataclass(frozen=True)
 class PurgeReport:
-    """What one purge did: objects confirmed absent, objects kept because the storage balked."""
+    """What one purge did: objects confirmed absent, those of others that went along included, and
+    objects of its own that it kept because the storage balked."""
 
     deleted: int = 0
     kept: int = 0
@@ -99,15 +113,16 @@ def discard_all_locked(assets: Sequence[Asset], **reason: Any) -> list[Asset]:
     return deleted
 
 
-def purge(asset_id: Key) -> PurgeReport:
-    """Do what is due for one asset's storage; safe to repeat, at any time, by anybody.
+def purge(asset_id: Key, *, along: bool = False) -> PurgeReport:
+    """Do what is due for one asset's storage; safe to repeat, at any time, by anybody. ``along``
+    fills up its calls to the storage with what is due of other assets.
 
     Raises TransientFailure when the storage kept an object, so that the job is tried again.
     """
     about: dict[str, str | int] = {"rindle.asset_id": str(asset_id)}
     with telemetry.span("rindle.purge", parent=_trace_of(asset_id), attributes=about) as span:
         _tombstone_if_requested(asset_id)
-        report = _delete_doomed(asset_id)
+        report = _delete_doomed(asset_id, along=along)
         dropped = _drop_rows(asset_id)
         span.say({"rindle.objects": report.deleted, "rindle.kept": report.kept})
         if report.kept:
@@ -127,7 +142,7 @@ def _trace_of(asset_id: Key) -> str:
 
 
 def purge_or_raise(asset_id: Key) -> PurgeReport:
-    report = purge(asset_id)
+    report = purge(asset_id, along=True)
     if report.kept:
         raise _unconfirmed(report)
     return report
@@ -179,19 +194,26 @@ def _watched() -> Combinable:
     return Now() + timedelta(seconds=config().RECONCILE_GRACE)
 
 
-def _delete_doomed(asset_id: Key) -> PurgeReport:
+def _delete_doomed(asset_id: Key, *, along: bool) -> PurgeReport:
     batches: dict[str, list[StoredObject]] = defaultdict(list)
     for stored in ledger.deletable(asset_id):
         batches[stored.storage].append(stored)
-    reports = [_delete_from(alias, objects) for alias, objects in sorted(batches.items())]
+    reports = list[PurgeReport]()
+    for alias, objects in sorted(batches.items()):
+        others = _taken_along(alias, objects) if along else ()
+        reports.append(_delete_from(alias, objects, others))
     return PurgeReport(
         deleted=sum(report.deleted for report in reports),
         kept=sum(report.kept for report in reports),
     )
 
 
-def _delete_from(alias: str, objects: Sequence[StoredObject]) -> PurgeReport:
-    keys = [stored.key for stored in objects]
+def _delete_from(
+    alias: str, objects: Sequence[StoredObject], others: Sequence[StoredObject] = ()
+) -> PurgeReport:
+    """Delete ``objects``, and ``others`` in the same call. Of those what is not confirmed is left
+    as it was: their own purge deletes them, and it is its failure if it cannot."""
+    keys = [stored.key for stored in (*objects, *others)]
     try:
         deletion = adapter_for(alias).delete(keys)
     except Exception as error:  # any failure keeps the rows (W1.2)
@@ -199,7 +221,9 @@ def _delete_from(alias: str, objects: Sequence[StoredObject]) -> PurgeReport:
     confirmed, failed = deletion.confirmed, deletion.failed
     gone = [stored for stored in objects if stored.key in confirmed]
     kept = [stored for stored in objects if stored.key not in confirmed]
+    gone += [stored for stored in others if stored.key in confirmed]
     with transaction.atomic(using=database()):
+        ledger.hold([*gone, *kept])
         deleted = sum(
             ledger.struck_off(
                 [each for each in gone if confirmed[each.key] == way], confirmation=way
@@ -209,7 +233,60 @@ def _delete_from(alias: str, objects: Sequence[StoredObject]) -> PurgeReport:
         for stored in kept:
             why = failed.get(stored.key, "unconfirmed")
             ledger.kept(stored, reason_code=why, retry_in=config().ROUND_PAUSE)
+    with _left_to_their_own_purge():
+        _drop_rows_of({stored.asset_id for stored in others})
     return PurgeReport(deleted=deleted, kept=len(kept))
+
+
+# --- others ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _left_to_their_own_purge() -> Iterator[None]:
+    """Whatever goes wrong with others does not concern the asset that they were to go along with:
+    one that cannot be purged would stop all."""
+    try:
+        yield
+    except Exception:
+        logger.exception("Others could not be purged along; their own purges will")
+
+
+def _taken_along(alias: str, own: Sequence[StoredObject]) -> Sequence[StoredObject]:
+    room, put_off = FULL_CALL - len(own), config().LEASE + config().RECONCILE_GRACE
+    taken: Sequence[StoredObject] = ()
+    with _left_to_their_own_purge():
+        if room > 0 and adapter_for(alias).capabilities.batch_delete:
+            _tombstone_requested(alias, OTHERS)
+            taken = ledger.claim_along(own, limit=room, put_off=put_off)
+    return taken
+
+
+def _tombstone_requested(alias: str, limit: int) -> None:
+    """Of those whose purge was asked for; one that somebody is busy with is passed over."""
+    # All of them are watched, and what is watched is little, and indexed.
+    asked = Asset.objects.filter(
+        storage=alias, purge_requested_at__isnull=False, wake_at__isnull=False
+    ).exclude(state="deleted")
+    with transaction.atomic(using=database()):
+        assets = list(asked.select_for_update(skip_locked=True).order_by("wake_at")[:limit])
+        attached = Attachment.objects.filter(asset__in=assets).values_list("asset_id", flat=True)
+        kept = set(attached)  # under the locks, as of one (W1.3)
+        _tombstone_all([asset for asset in assets if asset.pk not in kept])
+
+
+def _drop_rows_of(asset_ids: Collection[Key]) -> None:
+    """``_drop_rows`` of many; of those that somebody is busy with he will."""
+    if not asset_ids:
+        return
+    with transaction.atomic(using=database()):
+        rows = Asset.objects.select_for_update(skip_locked=True).order_by("pk")
+        assets = list(rows.filter(pk__in=asset_ids, state="deleted"))
+        remaining = StoredObject.objects.filter(asset_id__in=asset_ids).exclude(state="gone")
+        held = set(remaining.values_list("asset_id", flat=True))
+        _forget([asset for asset in assets if asset.pk not in held])
+
+
+# --- rows --------------------------------------------------------------------------------------
 
 
 def _drop_rows(asset_id: Key) -> bool:
@@ -222,25 +299,34 @@ def _drop_rows(asset_id: Key) -> bool:
                 due = remaining.aggregate(due=Min("wake_at"))["due"]
                 Asset.objects.filter(pk=asset.pk).update(wake_at=due)
                 return False
-            _tell_how_long(asset)
-            Asset.objects.filter(pk=asset.pk).update(original=None)
-            ProcessingRun.objects.filter(asset_id=asset.pk).delete()
-            Variant.objects.filter(asset=asset).delete()
-            UploadSession.objects.filter(asset=asset).delete()
-            asset.delete()
+            _forget([asset])
             return True
     except RequestRefused:
         return False
 
 
-def _tell_how_long(asset: Asset) -> None:
+def _forget(assets: Sequence[Asset]) -> None:
+    """Drop all rows of deleted assets, which are locked, and of which the storage has nothing."""
+    if not assets:
+        return
+    _tell_how_long(assets)
+    rows = Asset.objects.filter(pk__in=[asset.pk for asset in assets])
+    rows.update(original=None)
+    ProcessingRun.objects.filter(asset_id__in=[asset.pk for asset in assets]).delete()
+    Variant.objects.filter(asset__in=assets).delete()
+    UploadSession.objects.filter(asset__in=assets).delete()
+    rows.delete()
+
+
+def _tell_how_long(assets: Sequence[Asset]) -> None:
     """From the request, or the tombstone where nobody asked, to the confirmation of all objects."""
     if not telemetry.measuring():
         return
-    took = Now() - Coalesce("purge_requested_at", "updated_at")
-    (elapsed,) = Asset.objects.filter(pk=asset.pk).values_list(
-        ExpressionWrapper(took, output_field=DurationField())
-    )[0]
-    telemetry.record_once_committed(
-        "rindle.purge.duration", elapsed.total_seconds(), {"profile": asset.profile}
+    took = ExpressionWrapper(
+        Now() - Coalesce("purge_requested_at", "updated_at"), output_field=DurationField()
     )
+    rows = Asset.objects.filter(pk__in=[asset.pk for asset in assets])
+    for profile, elapsed in rows.values_list("profile", took):
+        telemetry.record_once_committed(
+            "rindle.purge.duration", elapsed.total_seconds(), {"profile": profile}
+        )

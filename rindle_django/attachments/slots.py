@@ -17,7 +17,7 @@ from django.db.models import Model, QuerySet, signals
 
 from rindle_django.attachments.changes import attach, detach, detach_owner, reorder
 from rindle_django.attachments.owners import SlotRule, declare, slot_rows, type_of
-from rindle_django.attachments.read import with_media
+from rindle_django.attachments.read import whole, with_media
 from rindle_django.models import Asset, Attachment, Key
 from rindle_django.profiles import Profile
 
@@ -53,13 +53,15 @@ class _Slot:
     def get_prefetch_querysets(
         self, instances: Sequence[Model], querysets: Sequence[QuerySet[Attachment]] | None = None
     ) -> tuple[Any, ...]:
-        rows = querysets[0] if querysets else with_media(Attachment.objects.all())
+        rows = querysets[0] if querysets else Attachment.objects.all()
         rows = rows.filter(
             owner_type=type_of(instances[0]),
             owner_id__in=[str(each.pk) for each in instances],
             slot=self.name,
         ).order_by("position")
-        return rows, _owner_key, _own_key, not self.many, self.name, False
+        # A project's own queryset stays one, so that what it asks for besides is fetched.
+        found = rows if querysets else whole(rows)
+        return found, _owner_key, _own_key, not self.many, self.name, False
 
     def is_cached(self, instance: Model) -> bool:
         return self.name in instance._state.fields_cache

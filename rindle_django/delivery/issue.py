@@ -96,8 +96,11 @@ def output_of(profile: type[Profile], asset: Asset, variant: Variant | None) -> 
 
 def variants_of(asset: Asset) -> Iterable[Variant]:
     """From the prefetched ones where there are any: a page costs no query per asset."""
-    if "variants" in getattr(asset, "_prefetched_objects_cache", {}):
-        return asset.variants.all()
+    prefetched: Iterable[Variant] | None = getattr(asset, "_prefetched_objects_cache", {}).get(
+        "variants"
+    )
+    if prefetched is not None:
+        return prefetched
     return Variant.objects.select_related("object").filter(asset=asset).order_by("name")
 
 

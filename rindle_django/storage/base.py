@@ -118,7 +118,8 @@ EXAMINED: Mapping[str, str] = {
 
 # --- rules for every adapter -------------------------------------------------------------------
 
-_SEGMENT = re.compile(r"[a-z0-9_-][a-z0-9_.-]*")
+_SEGMENT = r"[a-z0-9_-][a-z0-9_.-]*"
+_KEY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
 MAX_KEY_LENGTH = 512
 
 
@@ -128,8 +129,7 @@ def checked_key(key: str) -> str:
     No segment may be empty or begin with a dot: that refuses "..", absolute keys and the folder
     of unfinished writes at once (S3).
     """
-    segments = key.split("/")
-    if len(key) > MAX_KEY_LENGTH or not all(_SEGMENT.fullmatch(part) for part in segments):
+    if len(key) > MAX_KEY_LENGTH or not _KEY.fullmatch(key):
         raise Misconfigured("bad_key", key=key)
     return key
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from urllib.parse import quote
 
 MAX_NAME_BYTES = 200
@@ -23,6 +24,8 @@ _ATTR_CHARS = "!#$&+-.^_`|~"  # RFC 8187, section 3.2.1, besides letters and dig
 _UNSAFE_IN_QUOTES = frozenset('"\\%')  # some browsers decode percent signs inside quotes
 
 
+# The variants of an asset have one name, and a page of them is shown again and again.
+@lru_cache(maxsize=1024)
 def content_disposition(filename: str | None, *, attachment: bool) -> str:
     """The value of the header; without a usable ``filename`` it names none.
 

@@ -48,9 +48,9 @@ def _measure(event: Event, measurements: Measurements, metadata: Metadata) -> No
         meters.record(
             "rindle.failures", 1, {**about, "reason": reason(metadata.get("reason_code"))}
         )
-    traces.note(
-        event.name, {key: _scalar(value) for key, value in metadata.items() if key not in UNBOUNDED}
-    )
+    if traces.noting():
+        bounded = {key: value for key, value in metadata.items() if key not in UNBOUNDED}
+        traces.note(event.name, {key: _scalar(value) for key, value in bounded.items()})
 
 
 def _measure_one(event: str, name: str, value: float, known: dict[str, Any]) -> None:

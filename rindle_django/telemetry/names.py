@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from rindle_django.events import EVENTS, Event
 
@@ -169,6 +170,7 @@ def _metric(kind: str, name: str, unit: str, labels: str, meaning: str) -> Metri
     return Metric(f"rindle.{name}", kind, unit, tuple(labels.split()), meaning)
 
 
+@cache
 def label_names(event: Event) -> tuple[str, ...]:
     return tuple(name for name in event.required if name not in UNBOUNDED)
 

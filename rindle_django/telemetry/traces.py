@@ -176,6 +176,11 @@ def link(traceparent: str, asset_id: object) -> None:
         current.add_link(there, {"rindle.asset_id": str(asset_id)})
 
 
+def noting() -> bool:
+    """Whether there is a span that would keep a note."""
+    return bool(trace.get_current_span().is_recording())
+
+
 def note(name: str, attributes: Mapping[str, Value | float]) -> None:
     """An event on the current span."""
     current = trace.get_current_span()

@@ -11,7 +11,8 @@ from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from rindle_django import attach, detach, url, variant_url
-from rindle_django.models import Attachment
+from rindle_django.attachments.read import whole, with_media
+from rindle_django.models import Asset, Attachment
 from tests.app.models import Article
 from tests.stock import stock
 from tests.storms import Sky
@@ -60,9 +61,32 @@ def test_ten_owners_and_a_hundred_cost_the_same_queries_and_no_storage_call__U23
     illustrated(90)
     sky.calls.clear()
     many = queries_of(page)
-    assert few == many == 5  # owners; attachments and variants of each of the two slots
+    assert few == many == 3  # owners; all that is in each of the two slots
     assert not sky.calls
     assert len(page()) == len(set(page())) == 100 * 2 * 3
+
+
+def contents(attachment: Attachment) -> list[dict[str, Any]]:
+    """All columns of all that is at hand of an attachment."""
+    asset = attachment.asset
+    rows: list[Any] = [attachment, asset, asset.original]
+    for variant in asset.variants.all():
+        assert variant.asset == asset
+        rows += [variant, variant.object]
+    return [{**vars(row), "_state": None, "_prefetched_objects_cache": None} for row in rows if row]
+
+
+def test_what_one_query_brings_is_what_two_bring__U23():
+    illustrated(3)
+    bare, shared = stock(1, names=())[0], stock(1, names=VARIANTS)[0]
+    Asset.objects.filter(pk=bare.pk).update(original=None)
+    for asset in (bare, shared, shared):
+        attach(Article.objects.create(), "cover", asset)
+    rows = Attachment.objects.filter(slot="cover").order_by("created_at", "id")
+    found: list[list[dict[str, Any]]] = []
+    assert queries_of(lambda: found.extend(map(contents, whole(rows)))) == 1
+    assert found == [contents(each) for each in with_media(rows)]
+    assert [len(each) for each in found] == [13, 13, 13, 2, 13, 13]
 
 
 def test_an_empty_slot_that_was_prefetched_asks_nothing__U23():

@@ -1,0 +1,1 @@
+"""What a page of a hundred objects with five variants each costs to deliver."""

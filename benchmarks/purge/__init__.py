@@ -1,0 +1,1 @@
+"""How many keys go in one call when a lot is deleted from a bucket."""
