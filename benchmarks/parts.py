@@ -18,6 +18,8 @@ from benchmarks.targets import TARGETS
 # In the order in which they run; a part is known by the figures that it has to hand in.
 PARTS = tuple(dict.fromkeys(target.part for target in TARGETS.values()))
 
+SCALES = ("smoke", "full")
+
 Samples = Mapping[str, Sequence[float]]
 Details = Mapping[str, float | str]
 # Points (x, y) of each curve.
@@ -35,7 +37,7 @@ class Options:
 def parse(part: str) -> Options:
     """The options of a part, from its command line."""
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{part}")
-    parser.add_argument("--scale", choices=("smoke", "full"), default="full")
+    parser.add_argument("--scale", choices=SCALES, default="full")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where the figures are written")
     chosen = parser.parse_args()
     return Options(smoke=chosen.scale == "smoke", out=chosen.out)

@@ -26,7 +26,7 @@ Rates = dict[int, list[float]]
 
 def main() -> None:
     options = parse("scaling")
-    rounds, count = (1, 8) if options.smoke else (3, 32)
+    rounds, count = (1, 4) if options.smoke else (3, 32)
     with running_site("benchmarks.scaling.settings") as folder:
         taken = photos.make(folder / "photos", "12mp", count)
         rates: dict[str, Rates] = {name: {size: [] for size in CREWS} for name in DISTANCES}
