@@ -3,8 +3,8 @@
     python -m benchmarks
     python -m benchmarks --smoke --only images,latency
 
-Writes ``results.json``. Exits with 1 if a part failed or left out a figure; a target that was
-missed is told in the table.
+Writes ``results.json``, and after a full run the pages that tell of it. Exits with 1 if a part
+failed or left out a figure; a target that was missed is told in the table.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import results
+from benchmarks import report, results
 from benchmarks.parts import PARTS
 from benchmarks.targets import TARGETS
 
@@ -53,6 +53,8 @@ def main() -> int:
     print(f"\n{results.table(found)}\n")
     if chosen.smoke:
         print("A smoke run: its figures mean nothing. git checkout benchmarks/results.json")
+    else:
+        report.write(found)
     for line in failures:
         print(f"FAILED: {line}")
     return 1 if failures else 0

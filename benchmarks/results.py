@@ -96,7 +96,7 @@ def table(results: Results) -> str:
 def shown(value: float) -> str:
     if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"
-    return f"{value:.3g}" if abs(value) < 0.9 or abs(value) >= 1 else f"{value:.3f}"
+    return f"{value:.3g}"
 
 
 def aim(each: dict[str, Any]) -> str:

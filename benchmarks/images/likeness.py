@@ -83,7 +83,7 @@ def _ssim(ours: Any, theirs: Any) -> float:
 
     assert ours.shape == theirs.shape, (ours.shape, theirs.shape)
     return float(
-        structural_similarity(  # type: ignore[no-untyped-call]
+        structural_similarity(
             ours,
             theirs,
             gaussian_weights=True,
