@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.processes import cpu_seconds, family, is_decoder, parent_of
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -57,6 +59,16 @@ class Crew:
 
     processes: Sequence[subprocess.Popen[bytes]]
 
+    def cpu_seconds(self) -> dict[str, float]:
+        """What everybody who takes part has used of processors by now; nothing but on Linux."""
+        if not sys.platform.startswith("linux"):
+            return {}
+        used = {"callers": time.process_time(), "workers": 0.0, "decoders": 0.0}
+        for worker in self.processes:
+            for pid in family(worker.pid):
+                used["decoders" if is_decoder(pid) else "workers"] += cpu_seconds(pid)
+        return used | {"Postgres": sum(map(cpu_seconds, family(_postmaster())))}
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Nobody takes a job meanwhile."""
@@ -89,6 +101,14 @@ def workers(count: int, folder: Path, more: Mapping[str, str] | None = None) -> 
             each.terminate()
         for each in crew.processes:
             each.wait()
+
+
+def _postmaster() -> int:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return parent_of(cursor.fetchone()[0])
 
 
 def _await_workers(crew: Crew) -> None:

@@ -19,10 +19,10 @@ from pathlib import Path
 
 from benchmarks.images import photos
 from benchmarks.parts import hand_in, parse
+from benchmarks.processes import family, file_of, is_decoder
 from benchmarks.site import running_site, seconds_for, workers
 
 LOOK_EVERY = 0.003
-DECODER = "rindle_django.media.child"
 
 
 @dataclass
@@ -95,8 +95,8 @@ def _bare(photo: Path, small: Path, folder: Path) -> Watch:
 def _watched(pid: int) -> Iterator[Watch]:
     """Watch a process and its children."""
     watch, over = Watch(), threading.Event()
-    for each in _family(pid):  # peaks are of this watch alone
-        _file(each, "clear_refs").write_text("5")
+    for each in family(pid):  # peaks are of this watch alone
+        file_of(each, "clear_refs").write_text("5")
 
     def look() -> None:
         while not over.wait(LOOK_EVERY):
@@ -114,12 +114,12 @@ def _watched(pid: int) -> Iterator[Watch]:
 
 def _look(pid: int, watch: Watch) -> None:
     shares, resident = 0.0, 0.0
-    for each in _family(pid):
+    for each in family(pid):
         try:
             shares += _megabytes(each, "smaps_rollup", "Pss:")
             resident += _megabytes(each, "status", "VmRSS:")
             peak = _megabytes(each, "status", "VmHWM:")
-            kind = "decoder" if DECODER in _file(each, "cmdline").read_text() else "worker"
+            kind = "decoder" if is_decoder(each) else "worker"
         except (OSError, StopIteration):  # it ended meanwhile
             continue
         watch.of_each[kind] = max(watch.of_each.get(kind, 0.0), peak)
@@ -128,19 +128,9 @@ def _look(pid: int, watch: Watch) -> None:
     watch.looks += 1
 
 
-def _family(pid: int) -> list[int]:
-    """A process and its children, whichever of its threads started them."""
-    lists = Path(f"/proc/{pid}/task").glob("*/children")
-    return [pid, *(int(child) for each in lists for child in each.read_text().split())]
-
-
 def _megabytes(pid: int, file: str, name: str) -> float:
-    lines = _file(pid, file).read_text().splitlines()
+    lines = file_of(pid, file).read_text().splitlines()
     return int(next(line for line in lines if line.startswith(name)).split()[1]) / 1024
-
-
-def _file(pid: int, name: str) -> Path:
-    return Path(f"/proc/{pid}/{name}")
 
 
 if __name__ == "__main__":
