@@ -25,7 +25,7 @@ from benchmarks.parts import PARTS
 from benchmarks.targets import TARGETS
 
 # Seconds after which a part counts as failed.
-PATIENCE = {"smoke": 150.0, "full": 1800.0}
+PATIENCE = {"smoke": 240.0, "full": 1800.0}
 
 
 class PartFailed(Exception):

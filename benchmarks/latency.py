@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.images import photos
 from benchmarks.images.outputs import NAMES, QUALITY, THUMB, WIDTHS
 from benchmarks.parts import hand_in, parse
-from benchmarks.site import Ear, arrived, running_site, seconds_for, verify, workers
+from benchmarks.site import Ear, arrived, make_variants, running_site, verify, workers
 
 SIDES = dict(zip(NAMES, (THUMB, *WIDTHS), strict=True))
 WARM_UP = 2
@@ -41,8 +41,8 @@ def main() -> None:
 
         pyvips.cache_set_max(0)
         taken = photos.make(folder / "photos", "12mp", rounds + WARM_UP)
-        with workers(1, folder):
-            seconds_for(taken[:WARM_UP])
+        with workers(1, folder) as crew:
+            make_variants(taken[:WARM_UP], crew)
             _bare(taken[0], "thumb", folder)
             pairs = []
             for photo in taken[WARM_UP:]:

@@ -44,12 +44,12 @@ def write(found: Results) -> None:
 
 def table(found: Results) -> str:
     lines = [
-        "| Figure | Median | Lowest–highest | Target | |",
+        "| Figure | Median | Lowest to highest | Target | |",
         "|---|--:|--:|--:|---|",
     ]
     for each in found["figures"].values():
         median = f"{shown(each['value'])} {each['unit']}".rstrip()
-        span = f"{shown(each['low'])}–{shown(each['high'])}"
+        span = f"{shown(each['low'])} to {shown(each['high'])}"
         lines.append(
             f"| {each['what']} | {median} | {span} | {aim(each)} | {verdict(each).lower()} |"
         )

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.targets import TARGETS, Target
+from benchmarks.targets import Target
 
 PATH = Path(__file__).with_name("results.json")
 ROOT = PATH.parents[1]
@@ -72,13 +72,13 @@ def commit() -> str:
 
 
 def table(results: Results) -> str:
-    rows = [("figure", "median", "low–high", "target", "")]
+    rows = [("figure", "median", "low to high", "target", "")]
     for key, each in results["figures"].items():
         rows.append(
             (
-                f"{TARGETS[key].what if key in TARGETS else key}",
+                each["what"],
                 f"{shown(each['value'])} {each['unit']}",
-                f"{shown(each['low'])}–{shown(each['high'])}",
+                f"{shown(each['low'])} to {shown(each['high'])}",
                 aim(each),
                 verdict(each),
             )

@@ -160,13 +160,23 @@ def verify(ticket: str) -> Any:
     return verify_upload(ticket).pk
 
 
-def seconds_for(photos: Sequence[Path]) -> float:
+@dataclass(frozen=True)
+class Took:
+    """Seconds on the clock, and of processors by who used them."""
+
+    seconds: float
+    used: Mapping[str, float]
+
+
+def make_variants(photos: Sequence[Path], crew: Crew) -> Took:
     """From the first verification until all variants of all photos are ready."""
     tickets = [arrived(photo) for photo in photos]
     with Ear() as ear:
+        before = crew.cpu_seconds()
         began = time.perf_counter()
         identities = [verify(ticket) for ticket in tickets]
-        return ear.all_ready(identities) - began
+        seconds = ear.all_ready(identities) - began
+    return Took(seconds, {who: used - before[who] for who, used in crew.cpu_seconds().items()})
 
 
 class Ear:

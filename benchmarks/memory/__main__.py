@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.images import photos
 from benchmarks.parts import hand_in, parse
 from benchmarks.processes import family, file_of, is_decoder
-from benchmarks.site import running_site, seconds_for, workers
+from benchmarks.site import make_variants, running_site, workers
 
 LOOK_EVERY = 0.003
 
@@ -44,9 +44,9 @@ def main() -> None:
         (small,) = photos.make(folder / "small", "small", 1)
         for _ in range(1 if options.smoke else 5):
             with workers(1, folder) as crew:
-                seconds_for([small])  # starts the decoder
+                make_variants([small], crew)  # starts the decoder
                 with _watched(crew.processes[0].pid) as watch:
-                    seconds_for([photo])
+                    make_variants([photo], crew)
             ours.append(watch)
             bare.append(_bare(photo, small, folder))
     pairs = list(zip(ours, bare, strict=True))

@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.images import photos
 from benchmarks.parts import hand_in, parse
 from benchmarks.scaling.distant import DISTANCE
-from benchmarks.site import Crew, Ear, arrived, running_site, seconds_for, verify, workers
+from benchmarks.site import Crew, Ear, arrived, make_variants, running_site, verify, workers
 
 CREWS = (1, 2, 4)
 DISTANCES = {"near": 0.0, "50 ms away": 0.05}
@@ -60,7 +60,7 @@ def _over_one(rates: Rates, size: int) -> list[float]:
 
 
 def _rate(crew: Crew, taken: Sequence[Path]) -> float:
-    seconds_for(taken[: 2 * len(crew.processes)])  # loads what the first photo needs
+    make_variants(taken[: 2 * len(crew.processes)], crew)  # loads what the first photo needs
     tickets = [arrived(photo) for photo in taken]
     with Ear() as ear:
         with crew.held():
