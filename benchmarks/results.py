@@ -73,7 +73,7 @@ def commit() -> str:
 
 def table(results: Results) -> str:
     rows = [("figure", "median", "low to high", "target", "")]
-    for key, each in results["figures"].items():
+    for each in results["figures"].values():
         rows.append(
             (
                 each["what"],
