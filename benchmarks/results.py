@@ -72,9 +72,9 @@ def commit() -> str:
 
 
 def table(results: Results) -> str:
-    rows = [("figure", "median", "low to high", "target", "")]
-    for each in results["figures"].values():
-        rows.append(
+    rows = [
+        ("figure", "median", "low to high", "target", ""),
+        *(
             (
                 each["what"],
                 f"{shown(each['value'])} {each['unit']}",
@@ -82,7 +82,9 @@ def table(results: Results) -> str:
                 aim(each),
                 verdict(each),
             )
-        )
+            for each in results["figures"].values()
+        ),
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     return "\n".join(
         "  ".join(
