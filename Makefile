@@ -12,7 +12,7 @@ ARGS ?=
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/
 
-.PHONY: help venv demo drill media-matrix test crashpoints chaos mutants model schedules recovery throughput million bench-images bench-operations bench-transcode lint imports types migrations docs package check clean
+.PHONY: help venv demo drill media-matrix test crashpoints chaos mutants model schedules recovery throughput million bench bench-smoke bench-operations bench-transcode lint imports types migrations docs package check clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -55,9 +55,13 @@ throughput: $(READY) ## what is left of it after a restart of Postgres and under
 million: $(READY) ## a storage of a million objects compared with its ledger (ROWS=1000000)
 	$(RUN)python -m tests.verify_storage.million --rows $(ROWS) $(ARGS)
 
-bench-images: $(READY) ## photos to variants, beside the other libraries (ARGS="--set small")
+bench: $(READY) ## every figure beside what it is measured against (ARGS="--only images,latency")
 	@$(RUN)python -m pip install --quiet --group bench
-	$(RUN)python -m benchmarks.images $(ARGS)
+	$(RUN)python -m benchmarks $(ARGS)
+
+bench-smoke: $(READY) ## whether all of that works, in minutes; the figures mean nothing
+	@$(RUN)python -m pip install --quiet --group bench
+	$(RUN)python -m benchmarks --smoke $(ARGS)
 
 bench-operations: $(READY) ## what an operator waits for, at scale (ASSETS=1000000)
 	$(RUN)python -m benchmarks.seed --assets $(ASSETS)

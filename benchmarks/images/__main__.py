@@ -1,86 +1,95 @@
 """How fast photos become three JPEG variants, beside everybody else, in one run.
 
-    python -m benchmarks.images --set large
-
 Contenders take turns, with the same photos, outputs and number of processes. The others are called
-straight away and keep no promises; ours goes through uploads, jobs and a durable Postgres.
+straight away and keep no promises; ours goes through uploads, jobs and a durable Postgres. Its
+clock runs from the first verification of an upload until every variant is ready.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
-import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.images import photos
+from benchmarks.images import likeness, photos
 from benchmarks.images.contenders import CONTENDERS, PEERS
 from benchmarks.images.peers import seconds_of
+from benchmarks.parts import hand_in, parse
+from benchmarks.site import make_variants, running_site, workers
 
 OURS = "rindle-django"
+PROCESSES = 2
+# What our throughput is divided by.
+AGAINST = {
+    "large": {
+        "over_each": ("vips-each",),
+        "over_chained": ("vips-chained",),
+        "over_best_peer": PEERS,
+    },
+    "small": {"over_chained": ("vips-chained",), "over_best_peer": PEERS},
+}
+
+# Milliseconds a photo of each contender, one a round.
+Times = Mapping[str, Sequence[float]]
 
 
 def main() -> None:
-    from example_project.services.postgres import running_postgres
+    options = parse("images")
+    counts = {"large": 4, "small": 6} if options.smoke else {"large": 24, "small": 60}
+    samples: dict[str, list[float]] = {}
+    details: dict[str, float | str] = {}
+    with running_site() as folder:
+        for which, count in counts.items():
+            taken = photos.make(folder / which, which, count)
+            times, used = _measure(taken, 1 if options.smoke else 3, folder)
+            _tell(which, times)
+            samples |= _ratios(which, times)
+            details |= {f"{which}.ms.{name}": statistics.median(times[name]) for name in times}
+            details |= {f"{which}.cpu_ms.{name}": statistics.median(used[name]) for name in used}
+        worst, likenesses = likeness.of_ours(folder / "large", folder)
+    samples["images.ssim"] = [worst]
+    details |= likenesses
+    hand_in(options, samples, details)
 
-    chosen = _parse()
-    with tempfile.TemporaryDirectory(prefix="rindle-images-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # the database server has a user of its own
-        taken = photos.make(folder / "photos", chosen.set, chosen.count)
-        with running_postgres(folder / "postgres", database="images") as url:
-            os.environ |= {
-                "DATABASE_URL": url,
-                "DJANGO_SETTINGS_MODULE": "benchmarks.images.settings",
-                "BENCHMARK_FOLDER": str(folder),
-            }
-            times = _measure(taken, chosen.processes, chosen.rounds, folder / "workers.log")
-    _tell(times, chosen.count)
 
-
-def _measure(
-    taken: Sequence[Path], processes: int, rounds: int, log: Path
-) -> dict[str, list[float]]:
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0, run_syncdb=True, interactive=False)
-    from benchmarks.images import ours
-
+def _measure(taken: Sequence[Path], rounds: int, folder: Path) -> tuple[Times, Times]:
+    """On the clock, and of processors: of ours also by who used it."""
     times: dict[str, list[float]] = defaultdict(list)
+    used: dict[str, list[float]] = defaultdict(list)
     for _ in range(rounds):
-        with ours.workers(processes, log):
-            ours.seconds_for(taken[:processes])  # loads what the first photo needs
-            times[OURS].append(ours.seconds_for(taken))
+        with workers(PROCESSES, folder) as crew:
+            make_variants(taken[: 2 * PROCESSES], crew)  # loads what the first photo needs
+            took = make_variants(taken, crew)
+        times[OURS].append(took.seconds)
+        for who, seconds in took.used.items():
+            used[f"{OURS}, {who}"].append(seconds)
         for name in CONTENDERS:
-            times[name].append(seconds_of(name, taken, processes))
-    return times
+            seconds, of_processors = seconds_of(name, taken, PROCESSES)
+            times[name].append(seconds)
+            used[name].append(of_processors)
+    return _a_photo(times, len(taken)), _a_photo(used, len(taken))
 
 
-def _tell(times: dict[str, list[float]], count: int) -> None:
-    medians = {name: statistics.median(each) for name, each in times.items()}
-    print(f"{'':18} {'ms a photo':>10} {'from':>7} {'to':>7} {'throughput of ours over it':>28}")
-    for name, median in sorted(medians.items(), key=lambda each: each[1]):
-        low, median_ms, high = (
-            seconds / count * 1000 for seconds in (min(times[name]), median, max(times[name]))
-        )
-        ratio = median / medians[OURS]
-        print(f"{name:18} {median_ms:10.1f} {low:7.1f} {high:7.1f} {ratio:28.2f}")
-    best = min(medians[name] for name in PEERS)
-    print(f"throughput of ours over the best Django peer: {best / medians[OURS]:.2f}")
+def _a_photo(times: Times, count: int) -> Times:
+    return {name: [seconds / count * 1000 for seconds in each] for name, each in times.items()}
 
 
-def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.images")
-    parser.add_argument("--set", choices=sorted(photos.SETS), default="large")
-    parser.add_argument("--count", type=int, default=24, help="photos")
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
-    return parser.parse_args()
+def _ratios(which: str, times: Times) -> dict[str, list[float]]:
+    """By round: throughput of ours over that of the fastest of the others."""
+    return {
+        f"images.{which}.{what}": [
+            min(those) / ours
+            for ours, *those in zip(times[OURS], *(times[name] for name in others), strict=True)
+        ]
+        for what, others in AGAINST[which].items()
+    }
+
+
+def _tell(which: str, times: Times) -> None:
+    print(f"{which:18} {'ms a photo':>10} {'from':>7} {'to':>7}")
+    for name, each in sorted(times.items(), key=lambda item: statistics.median(item[1])):
+        print(f"{name:18} {statistics.median(each):10.1f} {min(each):7.1f} {max(each):7.1f}")
 
 
 if __name__ == "__main__":
