@@ -198,7 +198,7 @@ def _with_fewer_colours(picture: Picture, quality: int) -> Picture:
 def _options(recipe: ImageRecipe) -> dict[str, Any]:
     quality: dict[str, Any] = {"quality": recipe.effective_quality}
     options: dict[str, dict[str, Any]] = {
-        "jpeg": quality | {"optimize": True, "progressive": True},
+        "jpeg": quality,
         "png": {},
         "webp": quality,
         "avif": quality | {"speed": 8, "max_threads": 1},

@@ -231,9 +231,8 @@ def _save_jpeg(picture: Picture, recipe: ImageRecipe, target: str) -> None:
     if picture.hasalpha():
         background = [int(recipe.background[at : at + 2], 16) for at in (1, 3, 5)]
         picture = picture.colourspace("srgb").flatten(background=background)
-    picture.jpegsave(
-        target, Q=recipe.effective_quality, optimize_coding=True, interlace=True, keep=_keep(recipe)
-    )
+    # Progressive takes four times as long as plain, and optimized twice, for 3 to 6 % of the bytes.
+    picture.jpegsave(target, Q=recipe.effective_quality, keep=_keep(recipe))
 
 
 def _save_png(picture: Picture, recipe: ImageRecipe, target: str) -> None:
