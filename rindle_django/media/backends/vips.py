@@ -14,6 +14,7 @@ os.environ["VIPS_BLOCK_UNTRUSTED"] = "1"
 import pyvips
 
 from rindle_django.media.backends import ANIMATED_TYPES, Animation, heic, shrinkage
+from rindle_django.media.colour import is_srgb
 from rindle_django.media.geometry import Box, Placement, Size
 from rindle_django.media.limits import ImageHeader
 from rindle_django.profiles.recipes import ImageRecipe
@@ -199,10 +200,10 @@ def _colour(image: Picture, *, keep_icc: bool) -> dict[str, str]:
     """How colours get to sRGB. CMYK goes there in any case: browsers show it wrongly."""
     if image.interpretation == "cmyk":
         return {"output_profile": "srgb", "input_profile": "cmyk"}
-    # Without a profile it is sRGB already, and converting it would take five times as long as all
-    # the rest.
-    has_profile = bool(image.get_typeof("icc-profile-data"))
-    return {"output_profile": "srgb"} if has_profile and not keep_icc else {}
+    # Without a profile it is sRGB already, and converting it would take as long as all the rest.
+    profile = _field(image, "icc-profile-data", b"")
+    convert = profile and not keep_icc and not is_srgb(bytes(profile))
+    return {"output_profile": "srgb"} if convert else {}
 
 
 def _scaled(image: Picture, size: Size, *, keep_icc: bool) -> Picture:
