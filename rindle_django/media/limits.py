@@ -22,7 +22,7 @@ class Budget:
 class Limits(Budget):
     """Bounds of one image. Seconds and ``memory_bytes`` bound each output, not the batch.
 
-    ``memory_bytes`` is address space, of which an idle decoder already maps 150 MB. Measured at
+    ``memory_bytes`` is address space, of which an idle decoder already maps 50 MB. Measured at
     50 megapixels: JPEG 0.3 GB (progressive too), PNG 0.5, WebP 0.9, AVIF 1.0; the rest is room
     for machines with more cores. A JPEG of 100 megapixels takes 0.5 GB.
     """

@@ -6,7 +6,6 @@ Knows recipes and limits, but no decoder library and no process.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic
@@ -14,7 +13,7 @@ from uuid import UUID
 
 from rindle_django.errors import RindleError
 from rindle_django.media.backends import ANIMATED_TYPES, ImageBackend, Picture
-from rindle_django.media.geometry import Placement, anchored_box, check_output, place
+from rindle_django.media.geometry import Placement, Size, anchored_box, check_output, place
 from rindle_django.media.limits import ImageHeader, Limits, check_header
 from rindle_django.media.thumbhash import MOST_SIDE, thumbhash
 from rindle_django.media.verdicts import verdict
@@ -67,11 +66,9 @@ def render_all(
 ) -> Iterator[tuple[int, Rendered | RindleError]]:
     """Each order's number and outcome, smallest first: thumbnails need not wait for the encoding
     of what is large. Raises what is wrong with the source."""
-    source = _Source(backend, path, mime, probe(backend, path, mime, limits), limits)
-    by_size = sorted(range(len(orders)), key=lambda at: source.weight(orders[at]))
-    if len(orders) > 1:
-        source.prepare([orders[number].recipe for number in by_size])
-    for number in by_size:
+    header = probe(backend, path, mime, limits)
+    source = _Source(backend, path, mime, header, limits, [order.recipe for order in orders])
+    for number in sorted(range(len(orders)), key=lambda at: source.weight(orders[at])):
         try:
             yield number, source.render(orders[number])
         except Exception as error:
@@ -79,7 +76,7 @@ def render_all(
 
 
 class _Source(Generic[Picture]):
-    """The file on the table, and the largest picture made of it so far."""
+    """The file on the table, and the pictures made of it that are to be asked for again."""
 
     def __init__(
         self,
@@ -88,25 +85,20 @@ class _Source(Generic[Picture]):
         mime: str,
         header: ImageHeader,
         limits: Limits,
+        recipes: Sequence[ImageRecipe],
     ) -> None:
         self.backend, self.path, self.mime = backend, path, mime
         self.header, self.limits = header, limits
-        self.largest: tuple[Placement, Picture] | None = None
         self.glimpsed = False
+        # The sizes, smallest first, that are yet to come of pictures which can be made of others.
+        self.wanted = sorted(self._place(each).scaled for each in recipes if self._chains(each))
+        self.made: dict[Size, Picture] = {}
+        self.failed: set[Size] = set()
 
     def weight(self, order: Order) -> int:
         """Pixels of the picture before it is cut."""
         width, height = self._place(order.recipe).scaled
         return width * height
-
-    def prepare(self, recipes: Sequence[ImageRecipe]) -> None:
-        """Decode once, for the largest of ``recipes`` (given by size), and keep that picture."""
-        stills = [each for each in recipes if not (each.keep_icc or self._animates(each))]
-        if not stills:
-            return
-        # What goes wrong here goes wrong again, and is told, when that picture is asked for.
-        with suppress(Exception):
-            self._scaled(self._place(stills[-1]), stills[-1])
 
     def render(self, order: Order) -> Rendered:
         placement = self._place(order.recipe)
@@ -157,22 +149,49 @@ class _Source(Generic[Picture]):
         self.glimpsed = True
         return thumbhash(*self.backend.glimpse(picture, MOST_SIDE))
 
-    def _scaled(self, placement: Placement, recipe: ImageRecipe) -> Picture:
-        """From the source, or from a picture at least twice as large, where no eye can tell."""
-        if recipe.keep_icc:
-            return self._load(placement, keep_icc=True)
-        if self.largest is None:
-            self.largest = placement, self._load(placement, keep_icc=False)
-            return self.largest[1]
-        (width, height), picture = self.largest[0].scaled, self.largest[1]
-        if placement.scaled == (width, height):
-            return picture
-        if placement.scaled[0] * 2 <= width and placement.scaled[1] * 2 <= height:
-            return self.backend.rescale(picture, placement.scaled)
-        return self._load(placement, keep_icc=False)
+    def _chains(self, recipe: ImageRecipe) -> bool:
+        if recipe.keep_icc or self._animates(recipe):
+            return False
+        width, height = self._place(recipe).scaled
+        return width * height <= self.limits.max_pixels  # what is larger is refused
 
-    def _load(self, placement: Placement, *, keep_icc: bool) -> Picture:
-        return self.backend.load(self.path, self.mime, placement.scaled, keep_icc=keep_icc)
+    def _scaled(self, placement: Placement, recipe: ImageRecipe) -> Picture:
+        """From the source, or from a picture of it that is large enough."""
+        if not self._chains(recipe):
+            return self._load(placement.scaled, keep_icc=recipe.keep_icc)
+        picture = self._picture(placement.scaled)
+        self.wanted.remove(placement.scaled)
+        if placement.scaled not in self.wanted:
+            self.made.pop(placement.scaled, None)
+        return picture
+
+    def _picture(self, size: Size) -> Picture:
+        """Kept for those that are made of it, as smaller pictures are asked for first: so that the
+        source is decoded once, for the largest."""
+        if size not in self.made:
+            resized = self._resized(size)
+            self.made[size] = self._load(size, keep_icc=False) if resized is None else resized
+        return self.made[size]
+
+    def _resized(self, size: Size) -> Picture | None:
+        """From the smallest picture that will do; None if there is none."""
+        for larger in self.wanted:
+            if larger not in self.failed and self._serves(larger, size):
+                try:
+                    return self.backend.rescale(self._picture(larger), size)
+                except Exception:
+                    # It goes wrong again, and is told, when the turn of that one comes.
+                    self.failed.add(larger)
+        return None
+
+    def _serves(self, larger: Size, size: Size) -> bool:
+        """Whether no eye can tell: twice as large, but for rounding, or not scaled at all."""
+        whole = larger == (self.header.width, self.header.height)
+        least = size if whole else (2 * size[0] - 1, 2 * size[1] - 1)
+        return larger != size and larger[0] >= least[0] and larger[1] >= least[1]
+
+    def _load(self, size: Size, *, keep_icc: bool) -> Picture:
+        return self.backend.load(self.path, self.mime, size, keep_icc=keep_icc)
 
     def _cut(self, picture: Picture, placement: Placement, recipe: ImageRecipe) -> Picture:
         if not placement.crops:

@@ -1,21 +1,12 @@
-"""What a project declares: profiles, their variants, and how they are delivered."""
+"""What a project declares: profiles, their variants, and how they are delivered.
 
-from rindle_django.profiles.base import (
-    GB,
-    KB,
-    MB,
-    Authorizer,
-    Delivery,
-    Profile,
-    Scanner,
-    chosen,
-    clashes,
-    get_profile,
-    profile_of_row,
-    register,
-    registered,
-    unregister,
-)
+Profiles are loaded when they are first asked for: they bring the settings and thus Django along,
+which a decoder has no use for when it reads a recipe.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from rindle_django.profiles.recipes import (
     PRESETS,
     AudioRecipe,
@@ -29,6 +20,24 @@ from rindle_django.profiles.recipes import (
     WaveformRecipe,
     preset,
 )
+
+if TYPE_CHECKING:
+    from rindle_django.profiles.base import (
+        GB,
+        KB,
+        MB,
+        Authorizer,
+        Delivery,
+        Profile,
+        Scanner,
+        chosen,
+        clashes,
+        get_profile,
+        profile_of_row,
+        register,
+        registered,
+        unregister,
+    )
 
 __all__ = [
     "GB",
@@ -57,3 +66,10 @@ __all__ = [
     "registered",
     "unregister",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.base"), name)
+    return found

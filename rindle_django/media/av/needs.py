@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from rindle_django.errors import Misconfigured
 from rindle_django.media.types import MEDIA_TYPES, canonical
-from rindle_django.profiles import Profile
+
+if TYPE_CHECKING:
+    from rindle_django.profiles import Profile
 
 INSTALL = "install PyAV: pip install 'rindle-django[av]'"
 KINDS = frozenset({"audio", "video"})

@@ -5,7 +5,8 @@ Runs in the decoder process: nothing here may be imported where jobs or requests
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -82,13 +83,13 @@ _loaded: dict[str, ImageBackend[Any]] = {}
 
 def available() -> dict[str, ImageBackend[Any]]:
     """The backends that can be imported, the preferred one first."""
-    found = {}
+    return {backend.name: backend for backend in _found()}
+
+
+def _found() -> Iterator[ImageBackend[Any]]:
     for name in _MODULES:
-        try:
-            found[name] = backend_named(name)
-        except Misconfigured:
-            continue
-    return found
+        with suppress(Misconfigured):
+            yield backend_named(name)
 
 
 def backend_named(name: str | None) -> ImageBackend[Any]:
@@ -97,7 +98,7 @@ def backend_named(name: str | None) -> ImageBackend[Any]:
     Raises Misconfigured("extra_missing").
     """
     if name is None:
-        return next(iter(available().values()))
+        return next(_found())  # the others need not be loaded for it
     if name not in _loaded:
         try:
             module = import_module(f"rindle_django.media.backends.{name}")

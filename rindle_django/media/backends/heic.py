@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from rindle_django.errors import Misconfigured
 from rindle_django.media.types import REMEDIES
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 def available() -> bool:
@@ -23,6 +25,8 @@ def open_heic(path: Path) -> Image.Image:
     """The primary image, decoded lazily, turned upright by the library as the format demands."""
     if not available():
         raise Misconfigured("decoder_missing", mime="image/heic", hint=REMEDIES["image/heic"])
+    from PIL import Image
+
     _register()
     return Image.open(path, formats=["HEIF"])
 

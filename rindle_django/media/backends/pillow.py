@@ -13,6 +13,7 @@ from PIL import Image, ImageCms, ImageOps, features
 
 from rindle_django.media.backends import ANIMATED_TYPES, Animation, heic, shrinkage
 from rindle_django.media.backends.interest import most_interesting
+from rindle_django.media.colour import is_srgb
 from rindle_django.media.geometry import Box, Placement, Size
 from rindle_django.media.limits import ImageHeader
 from rindle_django.profiles.recipes import ImageRecipe
@@ -159,7 +160,7 @@ def _in_srgb(picture: Picture, source: Image.Image, *, keep_icc: bool) -> Pictur
     """Colours as sRGB. CMYK goes there in any case: browsers show it wrongly."""
     profile = source.info.get("icc_profile")
     kept = profile if keep_icc and picture.mode != "CMYK" else None
-    if profile and not kept:
+    if profile and not kept and not (picture.mode in ("RGB", "RGBA") and is_srgb(profile)):
         picture = _converted(picture, profile)
     if picture.mode not in ("L", "RGB", "RGBA"):
         picture = picture.convert("RGB")
@@ -198,7 +199,7 @@ def _with_fewer_colours(picture: Picture, quality: int) -> Picture:
 def _options(recipe: ImageRecipe) -> dict[str, Any]:
     quality: dict[str, Any] = {"quality": recipe.effective_quality}
     options: dict[str, dict[str, Any]] = {
-        "jpeg": quality | {"optimize": True, "progressive": True},
+        "jpeg": quality,
         "png": {},
         "webp": quality,
         "avif": quality | {"speed": 8, "max_threads": 1},
