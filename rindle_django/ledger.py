@@ -17,6 +17,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest, Now
 
 from rindle_django.conf import config, database
+from rindle_django.lifecycle import Along
 from rindle_django.models import Asset, Key, StoredObject
 from rindle_django.storage import PREFIXES
 
@@ -80,30 +81,37 @@ def still_writing(objects: Iterable[StoredObject], *, settles_in: float) -> int:
     return rows.update(settles_at=later, wake_at=later)
 
 
-def confirm(
-    stored: StoredObject,
-    *,
-    byte_size: int,
-    content_type: str = "",
-    sha256: str = "",
-    writable_for: float = 0.0,
-) -> bool:
-    """The storage has the object. False if it was given up meanwhile.
+def confirm(stored: StoredObject, **found: Any) -> bool:
+    """The storage has the object, with what ``confirmed`` takes. False if it was given up
+    meanwhile."""
+    moved = StoredObject.objects.filter(pk=stored.pk, state="expected").update(**confirmed(**found))
+    stored.state = "present" if moved else stored.state
+    return bool(moved)
+
+
+def confirmation(stored: StoredObject, **found: Any) -> Along:
+    """``confirm`` as a part of a transition."""
+    rows = StoredObject.objects.filter(pk=stored.pk, state="expected")
+    return Along(rows, confirmed(**found))
+
+
+def confirmed(
+    *, byte_size: int, content_type: str = "", sha256: str = "", writable_for: float = 0.0
+) -> dict[str, Any]:
+    """What is written of an object that is there.
 
     ``writable_for`` is how many seconds longer somebody could write the key: none, if the writer
     is the caller.
     """
-    moved = StoredObject.objects.filter(pk=stored.pk, state="expected").update(
-        state="present",
-        byte_size=byte_size,
-        content_type=content_type,
-        sha256=sha256,
-        settles_at=Now() + timedelta(seconds=writable_for),
-        wake_at=None,
-        updated_at=Now(),
-    )
-    stored.state = "present" if moved else stored.state
-    return bool(moved)
+    return {
+        "state": "present",
+        "byte_size": byte_size,
+        "content_type": content_type,
+        "sha256": sha256,
+        "settles_at": Now() + timedelta(seconds=writable_for),
+        "wake_at": None,
+        "updated_at": Now(),
+    }
 
 
 def doom(objects: QuerySet[StoredObject] | Iterable[StoredObject], *, settled: bool = False) -> int:

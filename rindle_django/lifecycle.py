@@ -84,6 +84,14 @@ def locked(asset_id: Key) -> Iterator[Asset]:
         yield asset
 
 
+def lock_of(asset: Asset) -> models.QuerySet[Asset]:
+    """The asset's row, locked by the statement whose condition this is, before what it depends on.
+
+    Inside a transaction.
+    """
+    return Asset.objects.select_for_update().filter(pk=asset.pk)
+
+
 @contextmanager
 def locked_all(asset_ids: Collection[Key]) -> Iterator[list[Asset]]:
     """``locked`` for many assets: those that there are, locked in the order of their keys."""
@@ -110,21 +118,32 @@ def persistently(decide: Callable[[], T]) -> T:
     return decide()
 
 
+@dataclass(frozen=True)
+class Along:
+    """An update of other rows that is part of a transition: it happens if a row moves."""
+
+    rows: models.QuerySet[Any]
+    fields: Mapping[str, Any]
+
+
 def transition(
     row: Stateful,
     to: str,
     *,
     only_from: Collection[str] | None = None,
     where: models.Q | None = None,
+    along: Along | None = None,
     **fields: Any,
 ) -> bool:
     """Move ``row`` to ``to`` if the database still allows it; False if somebody was first.
 
     ``only_from`` narrows the machine's sources, and alone takes edges on request. ``where`` adds
-    conditions on the row (a fence, a deadline), ``fields`` are written along. On success ``row``
-    carries the new values; on failure it is stale: re-read before deciding anything.
+    conditions on the row (a fence, a deadline), ``fields`` are written along, and so is what
+    ``along`` says of other rows. On success ``row`` carries the new values; on failure it is stale:
+    re-read before deciding anything.
     """
-    return bool(transition_all([row], to, only_from=only_from, where=where, **fields))
+    moved = transition_all([row], to, only_from=only_from, where=where, along=along, **fields)
+    return bool(moved)
 
 
 def transition_all(
@@ -133,6 +152,7 @@ def transition_all(
     *,
     only_from: Collection[str] | None = None,
     where: models.Q | None = None,
+    along: Along | None = None,
     **fields: Any,
 ) -> list[Stateful]:
     """``transition`` for rows of one model in one statement; returns those that moved."""
@@ -142,14 +162,14 @@ def transition_all(
     keys = [row.pk for row in rows]
     eligible = type(rows[0]).objects.filter(where or models.Q(), pk__in=keys, state__in=sources)
     changes = {"state": to, **rows[0].momentary, **fields}
-    moved = _move(eligible, rows, changes)
+    moved = _move(eligible, rows, changes, along)
     _refresh([row for row in rows if row.pk in moved], changes, moved)
     return [row for row in rows if row.pk in moved]
 
 
 MOVE = """
 WITH eligible AS ({eligible} FOR UPDATE),
-moved AS ({update} RETURNING id, reason_code{computed}),
+moved AS ({update} RETURNING id, reason_code{computed}),{along}
 told AS (
     INSERT INTO rindle_transition ({columns})
     SELECT %s, moved.id, entry.asset_id, eligible.state, %s, entry.profile, entry.adapter,
@@ -171,7 +191,10 @@ COLUMNS = (
 
 
 def _move(
-    eligible: models.QuerySet[Any], rows: Sequence[Stateful], changes: Mapping[str, Any]
+    eligible: models.QuerySet[Any],
+    rows: Sequence[Stateful],
+    changes: Mapping[str, Any],
+    along: Along | None,
 ) -> dict[Any, list[Any]]:
     """Compare, set and write history down, in one statement; what it computed, by the ids of the
     rows that moved.
@@ -181,11 +204,16 @@ def _move(
     model, machine, alias = type(rows[0]), rows[0].machine, database()
     chosen = eligible.order_by("id").values_list("id", "state")
     lock, lock_params = chosen.query.get_compiler(alias).as_sql()
-    update, update_params = _update_of(model, changes)
+    update, update_params = _update_of(
+        model.objects.filter(pk__in=RawSQL("SELECT id FROM eligible", ())),
+        {**changes, "updated_at": Now()},
+    )
+    others, others_params = _written_along(along)
     computed = "".join(f", moved.{column}" for column in _computed(changes))
     statement = MOVE.format(
         eligible=lock,
         update=update,
+        along=others,
         computed=computed.replace("moved.", ""),
         columns=COLUMNS,
         entries=ENTRIES,
@@ -195,16 +223,23 @@ def _move(
         transaction.mark_for_rollback_on_error(using=alias),
         connections[alias].cursor() as cursor,
     ):
-        cursor.execute(statement, (*lock_params, *update_params, *told))
+        cursor.execute(statement, (*lock_params, *update_params, *others_params, *told))
         found = cursor.fetchall()
     _tell_once_committed([entry for entry, *_ in found])
     return {pk: values for _, pk, *values in found}
 
 
-def _update_of(model: type[Stateful], changes: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
-    chosen = model.objects.filter(pk__in=RawSQL("SELECT id FROM eligible", ()))
-    query = chosen.query.chain(UpdateQuery)
-    query.add_update_values({**changes, "updated_at": Now()})  # type: ignore[attr-defined]
+def _written_along(along: Along | None) -> tuple[str, Sequence[Any]]:
+    if along is None:
+        return "", ()
+    rows = along.rows.filter(RawSQL("EXISTS (SELECT FROM moved)", (), models.BooleanField()))
+    update, params = _update_of(rows, along.fields)
+    return f"\nalong AS ({update}),", params
+
+
+def _update_of(rows: models.QuerySet[Any], changes: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
+    query = rows.query.chain(UpdateQuery)
+    query.add_update_values(changes)  # type: ignore[attr-defined]
     statement, params = query.get_compiler(database()).as_sql()
     return statement, params
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from rindle_django import claims, jobs, ledger, telemetry
-from rindle_django.conf import config
+from rindle_django.conf import config, database
 from rindle_django.errors import RequestRefused
-from rindle_django.lifecycle import asked_by, locked, transition
+from rindle_django.lifecycle import asked_by, lock_of, locked, transition
 from rindle_django.models import Asset, UploadSession
 from rindle_django.purge import discard_locked
 from rindle_django.states import OPEN_SESSION_STATES
@@ -44,17 +45,17 @@ def verify_session(session: UploadSession) -> Asset:
 
 
 def _complete(session: UploadSession, arrived: ObjectStat) -> Asset:
-    with locked(session.asset_id) as asset:
-        session.asset = asset
-        in_time = Q(expires_at__gt=Now())
-        signed = session.state != "initialized"
-        if transition(session, "verifying", where=in_time):
-            ledger.confirm(
-                session.staging,
-                byte_size=arrived.size,
-                content_type=session.content_type,
-                writable_for=_writable_for(session, signed),
-            )
+    asset = session.asset
+    with transaction.atomic(using=database()):
+        confirmation = ledger.confirmation(
+            session.staging,
+            byte_size=arrived.size,
+            content_type=session.content_type,
+            writable_for=_writable_for(session),
+        )
+        # Its row is locked first, as everywhere; nothing that is read of it here can have changed.
+        in_time = Q(expires_at__gt=Now(), asset__in=lock_of(asset))
+        if transition(session, "verifying", where=in_time, along=confirmation):
             transition(
                 asset,
                 "validating",
@@ -68,8 +69,9 @@ def _complete(session: UploadSession, arrived: ObjectStat) -> Asset:
     return _answer_of_the_winner(session)
 
 
-def _writable_for(session: UploadSession, signed: bool) -> float:
+def _writable_for(session: UploadSession) -> float:
     """How long a client that holds a signed URL could still write the staging key."""
+    signed = session.state != "initialized"
     if not signed or adapter_for(session.staging.storage).capabilities.revocable_put:
         return 0.0
     return config().SIGN_TTL + config().LATE_PUT_GRACE

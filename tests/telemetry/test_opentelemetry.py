@@ -61,7 +61,7 @@ def test_events_are_notes_on_the_span_they_happened_in(spans: InMemorySpanExport
     arrive(picture())
     drain_jobs()
     told = [
-        (note.attributes or {})["variant_name"]
+        str((note.attributes or {})["variant_name"])
         for each in spans.get_finished_spans()
         if each.name == "rindle.publish"
         for note in each.events
