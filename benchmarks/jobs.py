@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from procrastinate.types import JSONDict
+
 from benchmarks.parts import hand_in, parse
 from benchmarks.upkeep.ground import durable_ground
 
@@ -96,7 +98,8 @@ def _ours(identities: list[str]) -> None:
 def _plain(identities: list[str]) -> None:
     from benchmarks.upkeep.tasks import nothing
 
-    nothing.batch_defer(*({"asset_id": each, "variant_name": "thumb"} for each in identities))
+    calls: list[JSONDict] = [{"asset_id": each, "variant_name": "thumb"} for each in identities]
+    nothing.batch_defer(*calls)
 
 
 def _rate(enqueue: Callable[[list[str]], None], identities: list[str]) -> float:
@@ -115,7 +118,7 @@ def _rate(enqueue: Callable[[list[str]], None], identities: list[str]) -> float:
     return len(identities) / _scalar(TOOK, mark)
 
 
-def _scalar(query: str, *parameters: object) -> float:
+def _scalar(query: str, *parameters: float) -> float:
     from django.db import connection
 
     with connection.cursor() as cursor:

@@ -149,10 +149,17 @@ def of_asset(asset_id: Key) -> QuerySet[StoredObject]:
 def deletable(asset_id: Key) -> QuerySet[StoredObject]:
     """Doomed objects that no writer can be writing any more, and gone ones that are to be deleted
     once more."""
-    return of_asset(asset_id).filter(
-        Q(settles_at__isnull=True) | Q(settles_at__lte=Now()),
-        Q(state="doomed") | Q(state="gone", wake_at__isnull=False),
-    )
+    return of_asset(asset_id).filter(_deletable_now())
+
+
+def deletable_of(asset_ids: Collection[Key]) -> QuerySet[StoredObject]:
+    """``deletable`` of many assets."""
+    return StoredObject.objects.filter(_deletable_now(), asset_id__in=asset_ids)
+
+
+def _deletable_now() -> Q:
+    settled = Q(settles_at__isnull=True) | Q(settles_at__lte=Now())
+    return settled & (Q(state="doomed") | Q(state="gone", wake_at__isnull=False))
 
 
 def remaining(asset_id: Key) -> QuerySet[StoredObject]:

@@ -9,13 +9,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models import DurationField, ExpressionWrapper, Min
-from django.db.models.expressions import Combinable
+from django.db.models import DurationField, ExpressionWrapper, Min, QuerySet
+from django.db.models.expressions import Combinable, RawSQL
 from django.db.models.functions import Coalesce, Now
 
 from rindle_django import jobs, ledger, telemetry
+from rindle_django.bulk import among, lock_free_assets, move_all
 from rindle_django.claims import AT_REST
 from rindle_django.conf import config, database
 from rindle_django.errors import RequestRefused, TransientFailure, reason_code
@@ -31,6 +33,8 @@ from rindle_django.models import (
 )
 from rindle_django.states import OPEN_SESSION_STATES, VARIANT
 from rindle_django.storage import Deletion, adapter_for
+
+_UNATTACHED = "NOT EXISTS (SELECT FROM rindle_attachment a WHERE a.asset_id = rindle_asset.id)"
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,34 @@ def discard_all_locked(assets: Sequence[Asset], **reason: Any) -> list[Asset]:
     return deleted
 
 
+def discard_free(asset_ids: Sequence[Key], *, state: str, storages: Collection[str]) -> list[UUID]:
+    """``discard`` of those of many assets that are still in ``state`` and that nobody else is busy
+    with, in a constant number of statements; returns the ids of those deleted.
+
+    ``storages`` are the aliases that they are in.
+    """
+    with transaction.atomic(using=database()):
+        # Of its own: a statement sees what was attached until it began, not until it had the lock.
+        free = lock_free_assets(asset_ids)
+        moved = move_all(
+            Asset,
+            free,
+            "deleted",
+            only_from={state},
+            storages=storages,
+            condition=_UNATTACHED,
+            lease_until=None,
+            wake_at=RawSQL(f"now() + interval '{config().RECONCILE_GRACE} seconds'", ()),  # noqa: S611
+        )
+        deleted = [each.id for each in moved]
+        if deleted:
+            _give_up_all(deleted, storages)
+            jobs.enqueue_many(
+                jobs.PURGE, [{"asset_id": str(each.id), "profile": each.profile} for each in moved]
+            )
+    return deleted
+
+
 def purge(asset_id: Key) -> PurgeReport:
     """Do what is due for one asset's storage; safe to repeat, at any time, by anybody.
 
@@ -162,10 +194,35 @@ def _tombstone_all(assets: Sequence[Asset], **reason: Any) -> list[Asset]:
         transition_all(variants, "purged", only_from=VARIANT.sources_of("purged"), **AT_REST)
         # Nobody may complete, and be thanked for, the upload of what is deleted already.
         transition_all(_of(UploadSession, deleted), "aborted", only_from=OPEN_SESSION_STATES)
-        objects = StoredObject.objects.filter(asset_id__in=deleted)
-        ledger.doom(objects)
-        ledger.doom(objects.filter(ledger.retired()), settled=True)
+        _doom_objects(StoredObject.objects.filter(asset_id__in=deleted))
     return list(deleted.values())
+
+
+def _give_up_all(deleted: Sequence[Key], storages: Collection[str]) -> None:
+    """What goes with assets that have just been deleted, as ``_tombstone_all`` has it."""
+    move_all(
+        Variant,
+        deleted,
+        "purged",
+        of_assets=True,
+        only_from=VARIANT.sources_of("purged"),
+        storages=storages,
+        **AT_REST,
+    )
+    move_all(
+        UploadSession,
+        deleted,
+        "aborted",
+        of_assets=True,
+        only_from=OPEN_SESSION_STATES,
+        storages=storages,
+    )
+    _doom_objects(StoredObject.objects.filter(among(deleted, "asset_id")))
+
+
+def _doom_objects(objects: QuerySet[StoredObject]) -> None:
+    ledger.doom(objects)
+    ledger.doom(objects.filter(ledger.retired()), settled=True)
 
 
 def _of(model: type[Variant] | type[UploadSession], assets: Mapping[Any, Asset]) -> list[Any]:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from benchmarks.images.settings import *  # noqa: F403
-from benchmarks.images.settings import FOLDER
+from benchmarks.images.settings import (
+    DATABASES as DATABASES,
+    DEFAULT_AUTO_FIELD as DEFAULT_AUTO_FIELD,
+    FOLDER,
+    ROOT_URLCONF as ROOT_URLCONF,
+    SECRET_KEY as SECRET_KEY,
+    STORAGES as STORAGES,
+    USE_TZ as USE_TZ,
+)
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -12,5 +19,4 @@ INSTALLED_APPS = [
     "rindle_django",
     "benchmarks.upkeep",
 ]
-RINDLE = {"TEMP_DIR": str(FOLDER), "SCHEDULES": {"reconcile": None}}
-PROCRASTINATE_WORKER_DEFAULTS: dict[str, str] = {}
+RINDLE: dict[str, object] = {"TEMP_DIR": str(FOLDER), "SCHEDULES": {"reconcile": None}}
