@@ -1,6 +1,6 @@
-"""Transitions of many rows in one statement, without a row being loaded: for what goes through
-whole tables. The same promises as those of ``lifecycle``: conditional, with history in the same
-transaction, and told after the outermost commit if anybody listens.
+"""Transitions and jobs of many rows in one statement, without a row being loaded: for what goes
+through whole tables. The same promises as those of ``lifecycle`` and ``jobs``: conditional, with
+history and jobs in the same transaction, and told after the outermost commit if anybody listens.
 """
 
 from __future__ import annotations
@@ -8,15 +8,18 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connections, transaction
 from django.db.models import BooleanField
 from django.db.models.expressions import RawSQL
+from procrastinate import sql
 
 from rindle_django import events
 from rindle_django.conf import database
+from rindle_django.jobs import Argument, Job
 from rindle_django.lifecycle import adapter_name, current_cause, emit_pending
 from rindle_django.models import Asset, Key, Stateful, UploadSession, Variant
 
@@ -50,8 +53,9 @@ _KINDS: Mapping[type[Stateful], _Kind] = {
     UploadSession: _Kind(metadata="jsonb_build_object('session_id', moved.id)"),
 }
 
-# Locked in the order of their ids before any of them is changed, as everywhere. An entry of which
-# nobody is to be told is written as told: it would only be marked, and marking writes it again.
+# Locked in the order of their ids before any of them is changed, as everywhere. Each asset is
+# looked up by its key, however few rows the planner thinks there are. An entry of which nobody is
+# to be told is written as told: it would only be marked, and marking writes it again.
 _MOVE = """
 WITH held AS MATERIALIZED (
     SELECT id, state FROM {table}
@@ -67,7 +71,9 @@ WITH held AS MATERIALIZED (
     SELECT %(subject)s, moved.id, moved.asset_id, moved.source, %(to)s, asset.profile,
         coalesce(%(adapters)s::jsonb ->> asset.storage, asset.storage), moved.reason_code,
         {cause}, {metadata}, {told}
-    FROM moved JOIN rindle_asset asset ON asset.id = moved.asset_id
+    FROM moved CROSS JOIN LATERAL (
+        SELECT profile, storage, traceparent FROM rindle_asset WHERE id = moved.asset_id OFFSET 0
+    ) asset
     RETURNING id, subject_id, asset_id, profile
 )
 SELECT id, subject_id, asset_id, profile FROM told
@@ -79,6 +85,14 @@ _CAUSE_OF_END = (
     "%(cause)s::jsonb || CASE WHEN asset.traceparent = '' THEN '{}'::jsonb"
     " ELSE jsonb_build_object('trace', asset.traceparent) END"
 )
+
+
+# By the names of its fields, so that it may be given more of them.
+_JOBS = """ARRAY(
+    SELECT jsonb_populate_record(
+        NULL::procrastinate_job_to_defer_v1, %(about)s::jsonb || jsonb_build_object('args', each)
+    ) FROM jsonb_array_elements(%(arguments)s::jsonb) each
+)"""
 
 
 def among(ids: Sequence[Key], column: str = "id") -> RawSQL:
@@ -115,7 +129,7 @@ def move_all(
 
     Called inside a transaction that holds the assets of these rows. ``ids`` are the rows' own, or
     their assets'. ``storages`` are the aliases that the assets are in. ``condition`` is SQL on the
-    row, ``changes`` are values, or SQL as ``RawSQL``, that are written along.
+    row, ``changes`` are values that are written along; a timedelta is meant from now on.
     """
     if not ids:
         return []
@@ -151,16 +165,29 @@ def move_all(
     return [Moved(*row[1:]) for row in found]
 
 
+def enqueue_all(
+    job: Job, arguments: Sequence[Mapping[str, Argument]], *, priority: int = 0
+) -> None:
+    """``jobs.enqueue_many`` of jobs without a lock, put together by the database itself: one by
+    one, they take longer to write down here than to insert there."""
+    assert not job.singleton
+    if not arguments:
+        return
+    about = {"queue_name": job.queue, "task_name": job.name, "priority": priority}
+    with connections[database()].cursor() as cursor:
+        cursor.execute(
+            sql.queries["defer_jobs"].replace("%(jobs)s", _JOBS),
+            {"about": json.dumps(about), "arguments": json.dumps(arguments)},
+        )
+
+
 def _assignments(changes: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The rest of a SET clause, and its parameters."""
     written, values = "", {}
     for column, value in changes.items():
-        if isinstance(value, RawSQL):
-            assert not value.params
-            written += f", {column} = {value.sql}"
-        else:
-            written += f", {column} = %(new_{column})s"
-            values[f"new_{column}"] = value
+        since = "statement_timestamp() + " if isinstance(value, timedelta) else ""
+        written += f", {column} = {since}%(new_{column})s"
+        values[f"new_{column}"] = value
     return written, values
 
 

@@ -12,12 +12,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import DurationField, ExpressionWrapper, Min, QuerySet
-from django.db.models.expressions import Combinable, RawSQL
+from django.db.models import DurationField, ExpressionWrapper, Min
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Now
 
 from rindle_django import jobs, ledger, telemetry
-from rindle_django.bulk import among, lock_free_assets, move_all
+from rindle_django.bulk import enqueue_all, lock_free_assets, move_all
 from rindle_django.claims import AT_REST
 from rindle_django.conf import config, database
 from rindle_django.errors import RequestRefused, TransientFailure, reason_code
@@ -120,12 +120,12 @@ def discard_free(asset_ids: Sequence[Key], *, state: str, storages: Collection[s
             storages=storages,
             condition=_UNATTACHED,
             lease_until=None,
-            wake_at=RawSQL(f"now() + interval '{config().RECONCILE_GRACE} seconds'", ()),  # noqa: S611
+            wake_at=timedelta(seconds=config().RECONCILE_GRACE),
         )
         deleted = [each.id for each in moved]
         if deleted:
             _give_up_all(deleted, storages)
-            jobs.enqueue_many(
+            enqueue_all(
                 jobs.PURGE, [{"asset_id": str(each.id), "profile": each.profile} for each in moved]
             )
     return deleted
@@ -194,7 +194,7 @@ def _tombstone_all(assets: Sequence[Asset], **reason: Any) -> list[Asset]:
         transition_all(variants, "purged", only_from=VARIANT.sources_of("purged"), **AT_REST)
         # Nobody may complete, and be thanked for, the upload of what is deleted already.
         transition_all(_of(UploadSession, deleted), "aborted", only_from=OPEN_SESSION_STATES)
-        _doom_objects(StoredObject.objects.filter(asset_id__in=deleted))
+        ledger.doom_all_of(deleted)
     return list(deleted.values())
 
 
@@ -217,12 +217,7 @@ def _give_up_all(deleted: Sequence[Key], storages: Collection[str]) -> None:
         only_from=OPEN_SESSION_STATES,
         storages=storages,
     )
-    _doom_objects(StoredObject.objects.filter(among(deleted, "asset_id")))
-
-
-def _doom_objects(objects: QuerySet[StoredObject]) -> None:
-    ledger.doom(objects)
-    ledger.doom(objects.filter(ledger.retired()), settled=True)
+    ledger.doom_all_of(deleted)
 
 
 def _of(model: type[Variant] | type[UploadSession], assets: Mapping[Any, Asset]) -> list[Any]:

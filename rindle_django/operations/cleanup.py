@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from rindle_django import events, ledger, telemetry
@@ -231,34 +231,34 @@ def _orphans() -> QuerySet[Asset]:
     ended = UploadSession.objects.filter(
         asset=OuterRef("pk"), state__in=("aborted", "expired", "failed")
     )
-    due = Q(state="staged") & Exists(ended) | Q(state="deleted")
+    due = Q(state="staged", ended__isnull=False) | Q(state="deleted")
     if (ttl := config().QUARANTINE_TTL) is not None:
         due |= Q(state="quarantined", updated_at__lte=Now() - timedelta(seconds=ttl))
     if (ttl := config().UNATTACHED_TTL) is not None:
         due |= Q(state__in=VERIFIED_ASSET_STATES, updated_at__lte=Now() - timedelta(seconds=ttl))
     attached = Attachment.objects.filter(asset=OuterRef("pk"))
-    return Asset.objects.filter(due).exclude(Exists(attached))
+    # A value, not an EXISTS: of one that is an alternative, Postgres would rather read all ended
+    # uploads there are, once for each batch.
+    ended_one = Subquery(ended.values("pk")[:1])
+    return Asset.objects.alias(ended=ended_one).filter(due).exclude(Exists(attached))
 
 
 def _count(batch: Sequence[Orphan], report: CleanupReport) -> None:
     ids = [each.id for each in batch]
     report.assets_found += len(batch)
     report.sessions_found += UploadSession.objects.filter(among(ids, "asset_id")).count()
-    report.objects_found += _not_gone(ids).count()
-
-
-def _not_gone(asset_ids: Sequence[UUID]) -> QuerySet[StoredObject]:
-    return StoredObject.objects.filter(among(asset_ids, "asset_id")).exclude(state="gone")
+    objects = StoredObject.objects.filter(among(ids, "asset_id"))
+    report.objects_found += objects.exclude(state="gone").count()
 
 
 def _remove_all(batch: Sequence[Orphan], report: CleanupReport) -> None:
     """Delete the assets, and at once of their objects what can be: of most nothing can."""
-    waiting: set[UUID] = set()
+    waiting: dict[UUID, int] = {}
     try:
-        waiting = _discard_free(batch)
-        report.objects_waiting += _not_gone(list(waiting)).filter(state="doomed").count()
+        waiting = ledger.waiting_of(_discard_free(batch))
     except Exception:
         logger.exception("%s assets are cleaned up one by one", len(batch))
+    report.objects_waiting += sum(waiting.values())
     advanced(len(waiting))
     for each in batch:
         telemetry.link(each.traceparent, each.id)
@@ -267,9 +267,8 @@ def _remove_all(batch: Sequence[Orphan], report: CleanupReport) -> None:
             advanced()
 
 
-def _discard_free(batch: Sequence[Orphan]) -> set[UUID]:
-    """Delete what nobody is busy with, in one go; returns those of which a late writer may still
-    hold all that there is, so that there is nothing more to be done now. Their purge is queued."""
+def _discard_free(batch: Sequence[Orphan]) -> list[UUID]:
+    """Delete what nobody is busy with, in one go; the purge of each is queued. Returns the ids."""
     groups: dict[str, list[Orphan]] = defaultdict(list)
     for each in batch:
         if each.state != "deleted":
@@ -279,12 +278,7 @@ def _discard_free(batch: Sequence[Orphan]) -> set[UUID]:
         # Only in the state they were found in: unquarantined meanwhile, they are wanted.
         ids, storages = [each.id for each in orphans], {each.storage for each in orphans}
         deleted.extend(discard_free(ids, state=state, storages=storages))
-    left = _assets_of(_not_gone(deleted))
-    return left - _assets_of(ledger.deletable_of(deleted))
-
-
-def _assets_of(objects: QuerySet[StoredObject]) -> set[UUID]:
-    return set(objects.values_list("asset_id", flat=True))
+    return deleted
 
 
 def _remove(orphan: Orphan, report: CleanupReport) -> None:
