@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks import rows
+from benchmarks import seeding
 from benchmarks.ground import add_place, django_up
 
 TABLES = (
@@ -55,7 +55,7 @@ def _replace_all(cursor: Any, assets: int, tell: Callable[[str], object]) -> Non
 
 def _drop_indexes(cursor: Any) -> list[str]:
     """Made again at the end, they cost a third."""
-    cursor.execute(rows.INDEXES, {})
+    cursor.execute(seeding.INDEXES, {})
     found = cursor.fetchall()
     for name, _ in found:
         cursor.execute(f"DROP INDEX {name}")
@@ -68,20 +68,20 @@ def _statements() -> Iterator[tuple[str, str, dict[str, Any]]]:
     from benchmarks.media import RECIPES
     from tests.app.models import Article
 
-    yield "assets", rows.ASSETS, {}
+    yield "assets", seeding.ASSETS, {}
     for purpose in ("original", "staging"):
-        yield f"objects: {purpose}", rows.OBJECTS, {"purpose": purpose, "label": purpose}
+        yield f"objects: {purpose}", seeding.OBJECTS, {"purpose": purpose, "label": purpose}
     for number, (label, recipe) in enumerate(RECIPES.items()):
-        yield f"objects: {label}", rows.OBJECTS, {"purpose": "variant", "label": label}
+        yield f"objects: {label}", seeding.OBJECTS, {"purpose": "variant", "label": label}
         terms = {"label": label, "digest": recipe.digest(), "changed": number == 1}
-        yield f"variants: {label}", rows.VARIANTS, terms
-        yield f"runs: {label}", rows.RUNS, {"label": label}
+        yield f"variants: {label}", seeding.VARIANTS, terms
+        yield f"runs: {label}", seeding.RUNS, {"label": label}
         told = {"subject": "variant", "prefix": f"v{label}"}
-        yield f"history: {label}", rows.TRANSITIONS, told
-    yield "history: assets", rows.TRANSITIONS, {"subject": "asset", "prefix": "a"}
-    yield "sessions", rows.SESSIONS, {}
+        yield f"history: {label}", seeding.TRANSITIONS, told
+    yield "history: assets", seeding.TRANSITIONS, {"subject": "asset", "prefix": "a"}
+    yield "sessions", seeding.SESSIONS, {}
     owner_type = ContentType.objects.get_for_model(Article).pk
-    yield "attachments", rows.ATTACHMENTS, {"owner_type": owner_type}
+    yield "attachments", seeding.ATTACHMENTS, {"owner_type": owner_type}
 
 
 def main() -> int:

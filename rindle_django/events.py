@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 Measurements = Mapping[str, int | float]
 Metadata = Mapping[str, object]
 Subscriber = Callable[["Event", Measurements, Metadata], None]
+Interest = Callable[["Event"], bool]
 
 
 @dataclass(frozen=True)
@@ -73,21 +74,34 @@ EVENTS: dict[str, Event] = {
     )
 }
 
-_subscribers: list[Subscriber] = []
+_subscribers: dict[Subscriber, Interest] = {}
 
 
 class ContractBroken(Exception):
     """An event outside the contract: a fault of the library, never of its users."""
 
 
-def subscribe(subscriber: Subscriber) -> None:
-    """Have ``subscriber`` called for every event that is emitted from now on."""
-    if subscriber not in _subscribers:
-        _subscribers.append(subscriber)
+def _always(_event: Event) -> bool:
+    return True
+
+
+def subscribe(subscriber: Subscriber, *, hears: Interest = _always) -> None:
+    """Have ``subscriber`` called for every event that is emitted from now on.
+
+    ``hears`` says whether it would do anything with such an event, if it passes events on to
+    others of whom there may be none.
+    """
+    _subscribers.setdefault(subscriber, hears)
 
 
 def unsubscribe(subscriber: Subscriber) -> None:
-    _subscribers.remove(subscriber)
+    del _subscribers[subscriber]
+
+
+def heard(name: str) -> bool:
+    """Whether anybody would notice such an event at this moment. Who emits a great many need not
+    make them for nobody."""
+    return any(hears(EVENTS[name]) for hears in tuple(_subscribers.values()))
 
 
 def emit(name: str, metadata: Metadata, measurements: Measurements | None = None) -> None:

@@ -11,8 +11,9 @@ import uuid
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest, Now
 
@@ -134,6 +135,48 @@ def doom(objects: QuerySet[StoredObject] | Iterable[StoredObject], *, settled: b
         wake_at=Greatest(settles_at, Now()),
         updated_at=Now(),
     )
+
+
+# The ``retired`` ones among them are doomed already and lose what was left of their time.
+_DOOM_OF_ASSETS = """
+UPDATE rindle_storedobject
+SET state = 'doomed',
+    attempts = CASE WHEN state = 'doomed' THEN attempts ELSE 0 END,
+    settles_at = CASE WHEN {output} THEN least(settles_at, statement_timestamp())
+        ELSE settles_at END,
+    wake_at = CASE WHEN {output} THEN statement_timestamp()
+        ELSE greatest(settles_at, statement_timestamp()) END,
+    updated_at = statement_timestamp()
+WHERE asset_id = ANY(%s::uuid[]) AND (
+    state IN ('expected', 'present')
+    OR state = 'doomed' AND {output} AND settles_at > statement_timestamp()
+)
+""".format(output="(purpose = 'variant' AND byte_size IS NOT NULL)")
+
+
+def doom_all_of(asset_ids: Collection[Key]) -> None:
+    """``doom`` what there is of many assets, in one statement; what is ``retired``, at once."""
+    with connections[database()].cursor() as cursor:
+        cursor.execute(_DOOM_OF_ASSETS, [[str(each) for each in asset_ids]])
+
+
+_LEFT_OF_ASSETS = """
+SELECT asset_id, count(*) FILTER (WHERE state = 'doomed'), bool_or(
+    (settles_at IS NULL OR settles_at <= statement_timestamp())
+    AND (state = 'doomed' OR state = 'gone' AND wake_at IS NOT NULL)
+)
+FROM (SELECT * FROM rindle_storedobject WHERE asset_id = ANY(%s::uuid[]) OFFSET 0) object
+GROUP BY asset_id HAVING count(*) FILTER (WHERE state <> 'gone') > 0
+"""
+
+
+def waiting_of(asset_ids: Collection[Key]) -> dict[UUID, int]:
+    """Of many assets those that something is left of, but nothing that is ``deletable`` by now,
+    with the number of their doomed objects."""
+    with connections[database()].cursor() as cursor:
+        cursor.execute(_LEFT_OF_ASSETS, [[str(each) for each in asset_ids]])
+        found = cursor.fetchall()
+    return {asset_id: doomed for asset_id, doomed, deletable in found if not deletable}
 
 
 def retire(outputs: Collection[Key], *, keep_for: float) -> int:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, Min
@@ -21,6 +22,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Now
 
 from rindle_django import jobs, ledger, telemetry
+from rindle_django.bulk import enqueue_all, lock_free_assets, move_all
 from rindle_django.claims import AT_REST
 from rindle_django.conf import config, database
 from rindle_django.errors import RequestRefused, TransientFailure, reason_code
@@ -44,6 +46,8 @@ logger = logging.getLogger(__name__)
 FULL_CALL = 1000
 # Assets that are tombstoned to fill it, of as many objects as an image has.
 OTHERS = 250
+
+_UNATTACHED = "NOT EXISTS (SELECT FROM rindle_attachment a WHERE a.asset_id = rindle_asset.id)"
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,34 @@ def discard_all_locked(assets: Sequence[Asset], **reason: Any) -> list[Asset]:
     return deleted
 
 
+def discard_free(asset_ids: Sequence[Key], *, state: str, storages: Collection[str]) -> list[UUID]:
+    """``discard`` of those of many assets that are still in ``state`` and that nobody else is busy
+    with, in a constant number of statements; returns the ids of those deleted.
+
+    ``storages`` are the aliases that they are in.
+    """
+    with transaction.atomic(using=database()):
+        # Of its own: a statement sees what was attached until it began, not until it had the lock.
+        free = lock_free_assets(asset_ids)
+        moved = move_all(
+            Asset,
+            free,
+            "deleted",
+            only_from={state},
+            storages=storages,
+            condition=_UNATTACHED,
+            lease_until=None,
+            wake_at=timedelta(seconds=config().RECONCILE_GRACE),
+        )
+        deleted = [each.id for each in moved]
+        if deleted:
+            _give_up_all(deleted, storages)
+            enqueue_all(
+                jobs.PURGE, [{"asset_id": str(each.id), "profile": each.profile} for each in moved]
+            )
+    return deleted
+
+
 def purge(asset_id: Key, *, along: bool = False) -> PurgeReport:
     """Do what is due for one asset's storage; safe to repeat, at any time, by anybody. ``along``
     fills up its calls to the storage with what is due of other assets.
@@ -177,10 +209,30 @@ def _tombstone_all(assets: Sequence[Asset], **reason: Any) -> list[Asset]:
         transition_all(variants, "purged", only_from=VARIANT.sources_of("purged"), **AT_REST)
         # Nobody may complete, and be thanked for, the upload of what is deleted already.
         transition_all(_of(UploadSession, deleted), "aborted", only_from=OPEN_SESSION_STATES)
-        objects = StoredObject.objects.filter(asset_id__in=deleted)
-        ledger.doom(objects)
-        ledger.doom(objects.filter(ledger.retired()), settled=True)
+        ledger.doom_all_of(deleted)
     return list(deleted.values())
+
+
+def _give_up_all(deleted: Sequence[Key], storages: Collection[str]) -> None:
+    """What goes with assets that have just been deleted, as ``_tombstone_all`` has it."""
+    move_all(
+        Variant,
+        deleted,
+        "purged",
+        of_assets=True,
+        only_from=VARIANT.sources_of("purged"),
+        storages=storages,
+        **AT_REST,
+    )
+    move_all(
+        UploadSession,
+        deleted,
+        "aborted",
+        of_assets=True,
+        only_from=OPEN_SESSION_STATES,
+        storages=storages,
+    )
+    ledger.doom_all_of(deleted)
 
 
 def _of(model: type[Variant] | type[UploadSession], assets: Mapping[Any, Asset]) -> list[Any]:

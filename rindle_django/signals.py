@@ -27,7 +27,11 @@ def _send(event: Event, measurements: Measurements, metadata: Metadata) -> None:
             logger.error("Receiver %r of %s raised", receiver, event.name, exc_info=answer)
 
 
-subscribe(_send)
+def _anybody_there(event: Event) -> bool:
+    return SIGNALS[event.signal_name].has_listeners(Event)
+
+
+subscribe(_send, hears=_anybody_there)
 
 
 def __getattr__(name: str) -> Signal:

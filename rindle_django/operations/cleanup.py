@@ -1,35 +1,61 @@
 """Cleanup: uploads that time has run out for, and what they and others leave behind.
 
 Bounded batches in keyset order; each row is decided again under its lock; safe to stop and repeat.
+A batch is changed in a few statements but for those rows that somebody holds: these are waited for
+one by one, with nothing else held.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
 
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
-from rindle_django import events, telemetry
-from rindle_django.conf import config
+from rindle_django import events, ledger, telemetry
+from rindle_django.bulk import among, lock_free_assets, move_all
+from rindle_django.conf import config, database
 from rindle_django.errors import RequestRefused, TransientFailure
-from rindle_django.models import Asset, Attachment, UploadSession
+from rindle_django.models import Asset, Attachment, StoredObject, UploadSession
 from rindle_django.operations.retention import count_old_history, prune_history
 from rindle_django.profiles import Profile, chosen
 from rindle_django.progress import advanced
-from rindle_django.purge import discard, purge
+from rindle_django.purge import discard, discard_free, purge
 from rindle_django.states import OPEN_SESSION_STATES, VERIFIED_ASSET_STATES
 from rindle_django.storage import adapter_for
 from rindle_django.uploads import expire_session
 
 logger = logging.getLogger(__name__)
-M = TypeVar("M", bound=Model)
-BATCH = 500
+BATCH = 1000
 TEMPORARY_AGE = 86_400.0
+
+
+class Overdue(NamedTuple):
+    """An upload whose time is over, as it was found."""
+
+    id: UUID
+    asset_id: UUID
+    storage: str
+    traceparent: str
+
+
+class Orphan(NamedTuple):
+    """An asset that nothing needs, as it was found."""
+
+    id: UUID
+    state: str
+    storage: str
+    traceparent: str
+
+
+R = TypeVar("R", Overdue, Orphan)
 
 
 @dataclass
@@ -86,25 +112,58 @@ def abort_incomplete_uploads(
     ``profile`` narrows to one or some. Raises RequestRefused("unknown_profile").
     """
     report = AbortReport(dry_run=dry_run)
-    overdue = UploadSession.objects.select_related("asset").filter(
-        state__in=OPEN_SESSION_STATES, expires_at__lte=Now()
-    )
+    overdue = UploadSession.objects.filter(state__in=OPEN_SESSION_STATES, expires_at__lte=Now())
     if profile is not None:
         overdue = overdue.filter(profile__in=_names(chosen(profile)))
-    for session in _in_batches(overdue, limit):
-        report.sessions_found += 1
-        if not dry_run:
-            _expire(session, report)
+    found = overdue.values_list("pk", "asset_id", "asset__storage", "asset__traceparent")
+    for batch in _batches(Overdue, found, limit):
+        report.sessions_found += len(batch)
+        if dry_run:
+            advanced(len(batch))
+        else:
+            _expire_all(batch, report)
     _tell("abort_incomplete_uploads", report)
     return report
 
 
-def _expire(session: UploadSession, report: AbortReport) -> None:
-    telemetry.link(session.asset.traceparent, session.asset_id)
+def _expire_all(batch: Sequence[Overdue], report: AbortReport) -> None:
+    held = batch
     try:
-        report.sessions_aborted += expire_session(session)
+        held = _expire_free(batch, report)
     except Exception:
-        logger.exception("Upload session %s could not be expired", session.pk)
+        logger.exception("%s upload sessions are ended one by one", len(batch))
+    advanced(len(batch) - len(held))
+    for each in held:
+        _expire(each, report)
+        advanced()
+
+
+def _expire_free(batch: Sequence[Overdue], report: AbortReport) -> list[Overdue]:
+    """Those whose assets nobody is busy with, in one go; returns the others."""
+    with transaction.atomic(using=database()):
+        free = set(lock_free_assets([each.asset_id for each in batch]))
+        ending = [each for each in batch if each.asset_id in free]
+        moved = move_all(
+            UploadSession,
+            [each.id for each in ending],
+            "expired",
+            storages={each.storage for each in ending},
+            condition="expires_at <= statement_timestamp()",
+            reason_code="upload_expired",
+        )
+    for each in ending:
+        telemetry.link(each.traceparent, each.asset_id)
+    report.sessions_aborted += len(moved)
+    return [each for each in batch if each.asset_id not in free]
+
+
+def _expire(overdue: Overdue, report: AbortReport) -> None:
+    telemetry.link(overdue.traceparent, overdue.asset_id)
+    try:
+        session = UploadSession.objects.filter(pk=overdue.id).first()
+        report.sessions_aborted += session is not None and expire_session(session)
+    except Exception:
+        logger.exception("Upload session %s could not be expired", overdue.id)
         report.abort_errors += 1
 
 
@@ -131,10 +190,13 @@ def cleanup_orphans(
         orphans = orphans.filter(storage=storage)
     if profile is not None:
         orphans = orphans.filter(profile__in=_names(profiles))
-    for asset in _in_batches(orphans, limit):
-        _count(asset, report)
-        if not dry_run:
-            _remove(asset, report)
+    found = orphans.values_list("pk", "state", "storage", "traceparent")
+    for batch in _batches(Orphan, found, limit):
+        _count(batch, report)
+        if dry_run:
+            advanced(len(batch))
+        else:
+            _remove_all(batch, report)
     if not dry_run:
         report.temporary_swept = _sweep_storages(profiles, storage)
     else:
@@ -169,32 +231,65 @@ def _orphans() -> QuerySet[Asset]:
     ended = UploadSession.objects.filter(
         asset=OuterRef("pk"), state__in=("aborted", "expired", "failed")
     )
-    due = Q(state="staged") & Exists(ended) | Q(state="deleted")
+    due = Q(state="staged", ended__isnull=False) | Q(state="deleted")
     if (ttl := config().QUARANTINE_TTL) is not None:
         due |= Q(state="quarantined", updated_at__lte=Now() - timedelta(seconds=ttl))
     if (ttl := config().UNATTACHED_TTL) is not None:
         due |= Q(state__in=VERIFIED_ASSET_STATES, updated_at__lte=Now() - timedelta(seconds=ttl))
     attached = Attachment.objects.filter(asset=OuterRef("pk"))
-    return Asset.objects.filter(due).exclude(Exists(attached))
+    # A value, not an EXISTS: of one that is an alternative, Postgres would rather read all ended
+    # uploads there are, once for each batch.
+    ended_one = Subquery(ended.values("pk")[:1])
+    return Asset.objects.alias(ended=ended_one).filter(due).exclude(Exists(attached))
 
 
-def _count(asset: Asset, report: CleanupReport) -> None:
-    report.assets_found += 1
-    report.sessions_found += asset.sessions.count()
-    report.objects_found += asset.objects_ledger.exclude(state="gone").count()
+def _count(batch: Sequence[Orphan], report: CleanupReport) -> None:
+    ids = [each.id for each in batch]
+    report.assets_found += len(batch)
+    report.sessions_found += UploadSession.objects.filter(among(ids, "asset_id")).count()
+    objects = StoredObject.objects.filter(among(ids, "asset_id"))
+    report.objects_found += objects.exclude(state="gone").count()
 
 
-def _remove(asset: Asset, report: CleanupReport) -> None:
-    telemetry.link(asset.traceparent, asset.pk)
-    sessions = asset.sessions.count()
+def _remove_all(batch: Sequence[Orphan], report: CleanupReport) -> None:
+    """Delete the assets, and at once of their objects what can be: of most nothing can."""
+    waiting: dict[UUID, int] = {}
     try:
-        # Only in the state it was found in: unquarantined meanwhile, it is wanted.
-        discard(asset.pk, only_from={asset.state})
-        outcome = purge(asset.pk)
+        waiting = ledger.waiting_of(_discard_free(batch))
+    except Exception:
+        logger.exception("%s assets are cleaned up one by one", len(batch))
+    report.objects_waiting += sum(waiting.values())
+    advanced(len(waiting))
+    for each in batch:
+        telemetry.link(each.traceparent, each.id)
+        if each.id not in waiting:
+            _remove(each, report)
+            advanced()
+
+
+def _discard_free(batch: Sequence[Orphan]) -> list[UUID]:
+    """Delete what nobody is busy with, in one go; the purge of each is queued. Returns the ids."""
+    groups: dict[str, list[Orphan]] = defaultdict(list)
+    for each in batch:
+        if each.state != "deleted":
+            groups[each.state].append(each)
+    deleted: list[UUID] = []
+    for state, orphans in groups.items():
+        # Only in the state they were found in: unquarantined meanwhile, they are wanted.
+        ids, storages = [each.id for each in orphans], {each.storage for each in orphans}
+        deleted.extend(discard_free(ids, state=state, storages=storages))
+    return deleted
+
+
+def _remove(orphan: Orphan, report: CleanupReport) -> None:
+    sessions = UploadSession.objects.filter(asset_id=orphan.id).count()
+    try:
+        discard(orphan.id, only_from={orphan.state})
+        outcome = purge(orphan.id)
     except RequestRefused:
         return  # a purge that ran meanwhile has dropped it: nothing is left, nothing failed
     except Exception:
-        logger.exception("Asset %s could not be cleaned up", asset.pk)
+        logger.exception("Asset %s could not be cleaned up", orphan.id)
         report.storage_errors += 1
         return
     report.objects_deleted += outcome.deleted
@@ -202,10 +297,12 @@ def _remove(asset: Asset, report: CleanupReport) -> None:
     if outcome.dropped:
         report.sessions_deleted += sessions
     else:
-        report.objects_waiting += asset.objects_ledger.filter(state="doomed").count()
+        report.objects_waiting += ledger.of_asset(orphan.id).filter(state="doomed").count()
 
 
-def _in_batches(rows: QuerySet[M], limit: int | None) -> Iterator[M]:
+def _batches(
+    kind: type[R], rows: QuerySet[Any, tuple[Any, ...]], limit: int | None
+) -> Iterator[list[R]]:
     """All of ``rows`` by ascending key, a bounded number in memory, up to ``limit``."""
     last, served = None, 0
     while limit is None or served < limit:
@@ -213,13 +310,12 @@ def _in_batches(rows: QuerySet[M], limit: int | None) -> Iterator[M]:
         if last is not None:
             batch = batch.filter(pk__gt=last)
         size = BATCH if limit is None else min(BATCH, limit - served)
-        found = list(batch[:size])
-        for row in found:
-            yield row
-            advanced()
+        found = [kind(*values) for values in batch[:size]]
+        if found:
+            yield found
         if len(found) < size:
             return
-        last, served = found[-1].pk, served + len(found)
+        last, served = found[-1].id, served + len(found)
 
 
 def _tell(worker: str, report: Any) -> None:

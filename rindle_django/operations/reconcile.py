@@ -6,27 +6,56 @@ that died. A job rung for twice finds nothing to do.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TypeVar
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
 
-from django.db import transaction
-from django.db.models import DurationField, F, Model, QuerySet, Value
-from django.db.models.functions import Greatest, Least, Now
+from django.db import connections, transaction
+from django.db.models import Model, QuerySet
+from django.db.models.functions import Now
 
 from rindle_django import jobs, ledger, telemetry, workspace
+from rindle_django.bulk import enqueue_all
 from rindle_django.conf import config, database
 from rindle_django.lifecycle import emit_pending
 from rindle_django.models import Asset, Batch, StoredObject, Transition, Variant
 from rindle_django.operations.recipes.temporary import least_age
 from rindle_django.operations.stalled import fail_stalled
-from rindle_django.processing.plan import ring
-from rindle_django.purge import enqueue_purge
+from rindle_django.processing.plan import IMAGE_KINDS
 from rindle_django.states import PROMOTABLE_ASSET_STATES
 
 M = TypeVar("M", bound=Model)
 BATCH = 500
-LONGEST_PAUSE = timedelta(hours=1)
+LONGEST_PAUSE = 3600.0  # seconds
+_DELETABLE = "state IN ('doomed', 'gone')"
+_CLAIM = """
+WITH due AS MATERIALIZED (
+    SELECT id FROM {table}
+    WHERE wake_at <= statement_timestamp() AND {condition}
+    ORDER BY wake_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+UPDATE {table} SET wake_at = statement_timestamp()
+    + greatest(make_interval(secs => %(pause)s),
+               least(statement_timestamp() - updated_at, make_interval(secs => %(longest)s)))
+FROM due WHERE {table}.id = due.id RETURNING {columns}
+"""
+
+
+class DueAsset(NamedTuple):
+    """What is known of an asset that is rung for."""
+
+    id: UUID
+    state: str
+    purge_requested_at: datetime | None
+    profile: str
+    traceparent: str
+
+    @property
+    def unwanted(self) -> bool:
+        return self.state == "deleted" or self.purge_requested_at is not None
 
 
 @dataclass
@@ -83,44 +112,62 @@ def _due(rows: QuerySet[M]) -> QuerySet[M]:
     return rows.filter(wake_at__lte=Now()).order_by("wake_at")
 
 
-def _claim_due(rows: QuerySet[M], limit: int) -> list[M]:
-    """Due rows nobody else is ringing for, put off so that each is rung for once a pause.
+def _claim_due(
+    model: type[Model], columns: Sequence[str], limit: int, condition: str = "true"
+) -> list[tuple[Any, ...]]:
+    """``columns`` of due rows nobody else is ringing for, put off so that each is rung for once a
+    pause.
 
     The longer a row has waited, the longer the pause: its job may only be far back in the queue.
     """
-    due = list(_due(rows).select_for_update(skip_locked=True, of=("self",))[:limit])
-    pause = timedelta(seconds=config().LEASE + config().RECONCILE_GRACE)
-    waited = Least(Now() - F("updated_at"), Value(LONGEST_PAUSE), output_field=DurationField())
-    rows.model._default_manager.filter(pk__in=[row.pk for row in due]).update(
-        wake_at=Now() + Greatest(Value(pause), waited, output_field=DurationField())
-    )
-    return due
+    table = model._meta.db_table
+    wanted = ", ".join(f"{table}.{column}" for column in columns)
+    with connections[database()].cursor() as cursor:
+        cursor.execute(
+            _CLAIM.format(table=table, columns=wanted, condition=condition),
+            {
+                "limit": limit,
+                "pause": config().LEASE + config().RECONCILE_GRACE,
+                "longest": LONGEST_PAUSE,
+            },
+        )
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
 
 
 def _ring_assets(limit: int) -> int:
+    columns = ("id", "state", "purge_requested_at", "profile", "traceparent")
     with transaction.atomic(using=database()):
-        due = _claim_due(Asset.objects.all(), limit)
-        for asset in due:
-            _ring_asset(asset)
+        due = [DueAsset(*row) for row in _claim_due(Asset, columns, limit)]
+        promoted = [each for each in due if each.state in PROMOTABLE_ASSET_STATES]
+        purged = [each for each in due if each.unwanted]
+        enqueue_all(
+            jobs.PROMOTE, [{"asset_id": str(each.id)} for each in promoted], priority=jobs.AGAIN
+        )
+        enqueue_all(
+            jobs.PURGE,
+            [{"asset_id": str(each.id), "profile": each.profile} for each in purged],
+            priority=jobs.AGAIN,
+        )
+        # What was attached again since it was to be purged.
+        rest = {each.id for each in due} - {each.id for each in (*promoted, *purged)}
+        Asset.objects.filter(pk__in=rest).update(wake_at=None)
+    for each in due:
+        telemetry.link(each.traceparent, each.id)
     return len(due)
 
 
-def _ring_asset(asset: Asset) -> None:
-    telemetry.link(asset.traceparent, asset.pk)
-    unwanted = asset.state == "deleted" or asset.purge_requested_at is not None
-    promotable = asset.state in PROMOTABLE_ASSET_STATES
-    if promotable:
-        jobs.enqueue(jobs.PROMOTE, priority=jobs.AGAIN, asset_id=str(asset.pk))
-    if unwanted:
-        enqueue_purge(asset, priority=jobs.AGAIN)
-    if not promotable and not unwanted:  # attached again since it was to be purged
-        Asset.objects.filter(pk=asset.pk).update(wake_at=None)
-
-
 def _ring_variants(limit: int) -> int:
+    groups: dict[tuple[jobs.Job, int], list[Mapping[str, jobs.Argument]]] = defaultdict(list)
     with transaction.atomic(using=database()):
-        due = _claim_due(Variant.objects.all(), limit)
-        ring(due, again=True)
+        due = _claim_due(Variant, ("asset_id", "name", "kind", "priority"), limit)
+        for asset_id, name, kind, priority in due:
+            # As ``plan.ring`` has it for what is rung for again.
+            urgency = jobs.AGAIN if priority >= 0 else priority
+            arguments = {"asset_id": str(asset_id), "variant_name": name}
+            groups[jobs.PROCESS if kind in IMAGE_KINDS else jobs.MEDIA, urgency].append(arguments)
+        for (job, urgency), calls in groups.items():
+            enqueue_all(job, calls, priority=urgency)
     return len(due)
 
 
@@ -142,17 +189,16 @@ def _deletable() -> QuerySet[StoredObject]:
 def _ring_objects(limit: int) -> int:
     """Objects to be deleted, or deleted once more."""
     with transaction.atomic(using=database()):
-        due = _claim_due(_deletable(), limit)
-        assets = {str(stored.asset_id) for stored in due}
-        arguments = [{"asset_id": asset_id, "profile": ""} for asset_id in sorted(assets)]
-        jobs.enqueue_many(jobs.PURGE, arguments)
+        due = _claim_due(StoredObject, ("asset_id",), limit, _DELETABLE)
+        assets = sorted({str(asset_id) for (asset_id,) in due})
+        enqueue_all(jobs.PURGE, [{"asset_id": asset_id, "profile": ""} for asset_id in assets])
     return len(due)
 
 
 def _ring_batches(limit: int) -> int:
     with transaction.atomic(using=database()):
-        due = _claim_due(Batch.objects.all(), limit)
-        jobs.enqueue_many(jobs.BATCH, [{"batch_id": str(batch.pk)} for batch in due])
+        due = _claim_due(Batch, ("id",), limit)
+        enqueue_all(jobs.BATCH, [{"batch_id": str(batch_id)} for (batch_id,) in due])
     return len(due)
 
 

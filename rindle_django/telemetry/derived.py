@@ -21,7 +21,11 @@ _ENDS = {
 def connect() -> None:
     """Turn events into metrics from now on."""
     if meters.AVAILABLE:
-        subscribe(_measure)
+        subscribe(_measure, hears=_kept_by_anybody)
+
+
+def _kept_by_anybody(_event: Event) -> bool:
+    return meters.measuring() or traces.tracing()
 
 
 def labels(event: Event, metadata: Metadata) -> dict[str, Any]:

@@ -244,11 +244,12 @@ def test_a_variant_that_is_fine_is_not_requeued():
 
 
 def test_aborts_that_fail_are_tried_again_like_any_other(monkeypatch: pytest.MonkeyPatch):
-    def broken(session: object) -> bool:
+    def broken(*_: object, **__: object) -> bool:
         raise OSError("connection reset")
 
     run_out(promise())
-    monkeypatch.setattr(cleanup, "expire_session", broken)
+    for way in ("move_all", "expire_session"):  # all in one go, and one by one
+        monkeypatch.setattr(cleanup, way, broken)
     jobs.enqueue(jobs.ABORT)
     outcomes = drain_jobs(early=True)
     assert runs(outcomes) == {"rindle:abort_incomplete_uploads": 3}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -258,9 +258,10 @@ def test_a_cleanup_that_was_on_its_way_does_not_take_what_was_let_out_meanwhile(
     asset = quarantined()
     count = cleanup._count
 
-    def meanwhile(found: Asset, report: Any) -> None:
-        count(found, report)
-        unquarantine(found.pk)
+    def meanwhile(batch: Sequence[cleanup.Orphan], report: Any) -> None:
+        count(batch, report)
+        for found in batch:
+            unquarantine(found.id)
 
     monkeypatch.setattr(cleanup, "_count", meanwhile)
     cleanup_orphans(dry_run=False)

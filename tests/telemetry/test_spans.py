@@ -32,7 +32,7 @@ from rindle_django.telemetry import SPANS
 from rindle_django.testing import drain_jobs
 from tests.app.models import Article
 from tests.jobs.queue import grace_passes
-from tests.kit import arrive, fresh, named, picture, promise, ready, refused, run_out
+from tests.kit import arrive, fresh, named, picture, promise, ready, refused, run_out, settle
 from tests.storms import Sky
 from tests.telemetry.flows import live_wide
 
@@ -270,6 +270,7 @@ def test_maintenance_is_a_trace_of_its_own_with_links_to_the_assets(
     ticket = promise()
     begun = trace_of(one(spans, "rindle.initiate"))
     run_out(ticket)
+    settle(ticket.asset_id)
     abort_incomplete_uploads()
     cleanup_orphans(dry_run=False)
     for name in ("rindle.abort_incomplete_uploads", "rindle.cleanup_orphans"):

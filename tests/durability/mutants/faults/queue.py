@@ -32,15 +32,11 @@ MUTANTS = (
         "reconciler-reads-the-queue",
         "P10, W1.13, row 7: what the queue forgot is forgotten",
         "rindle_django/operations/reconcile.py",
-        "        due = _claim_due(Variant.objects.all(), limit)\n",
+        '        due = _claim_due(Variant, ("asset_id", "name", "kind", "priority"), limit)\n',
         "        due = _claim_due(\n"
-        "            Variant.objects.extra(\n"
-        "                where=[\n"
-        '                    "EXISTS (SELECT FROM procrastinate_jobs WHERE"\n'
-        "                    \" args->>'asset_id' = rindle_variant.asset_id::text)\"\n"
-        "                ]\n"
-        "            ),\n"
-        "            limit,\n"
+        '            Variant, ("asset_id", "name", "kind", "priority"), limit,\n'
+        '            "EXISTS (SELECT FROM procrastinate_jobs WHERE"\n'
+        "            \" args->>'asset_id' = rindle_variant.asset_id::text)\"\n"
         "        )\n",
         tests(
             "jobs/test_reconcile",
