@@ -173,7 +173,8 @@ moved AS ({update} RETURNING id, reason_code{computed}),{along}
 told AS (
     INSERT INTO rindle_transition ({columns})
     SELECT %s, moved.id, entry.asset_id, eligible.state, %s, entry.profile, entry.adapter,
-           moved.reason_code, entry.cause::jsonb, entry.metadata::jsonb, statement_timestamp()
+           moved.reason_code, entry.cause::jsonb, entry.metadata::jsonb, statement_timestamp(),
+           {emitted}
     FROM moved JOIN eligible USING (id) JOIN {entries} USING (id)
     ORDER BY entry.position
     RETURNING id, subject_id
@@ -186,7 +187,7 @@ WITH ORDINALITY AS entry (id, asset_id, profile, adapter, cause, metadata, posit
 """
 COLUMNS = (
     "subject, subject_id, asset_id, from_state, to_state, profile, adapter, reason_code, cause,"
-    " metadata, at"
+    " metadata, at, emitted_at"
 )
 
 
@@ -202,6 +203,7 @@ def _move(
     The rows are locked in the order of their ids before any is written.
     """
     model, machine, alias = type(rows[0]), rows[0].machine, database()
+    heard = _is_heard(machine.name, changes["state"])
     chosen = eligible.order_by("id").values_list("id", "state")
     lock, lock_params = chosen.query.get_compiler(alias).as_sql()
     update, update_params = _update_of(
@@ -217,6 +219,8 @@ def _move(
         computed=computed.replace("moved.", ""),
         columns=COLUMNS,
         entries=ENTRIES,
+        # What nobody hears is written as sent: to mark it would be to write it again.
+        emitted="NULL" if heard else "statement_timestamp()",
     )
     told = (machine.name, changes["state"], *_entries(rows, changes))
     with (
@@ -225,7 +229,8 @@ def _move(
     ):
         cursor.execute(statement, (*lock_params, *update_params, *others_params, *told))
         found = cursor.fetchall()
-    _tell_once_committed([entry for entry, *_ in found])
+    if heard:
+        _tell_once_committed([entry for entry, *_ in found])
     return {pk: values for _, pk, *values in found}
 
 
@@ -265,11 +270,12 @@ def record_births(rows: Sequence[Stateful]) -> None:
     """Write the first history entries of new rows of one model, in the transaction that inserts
     them."""
     entries = Transition.objects.bulk_create([_birth_of(row) for row in rows])
-    _tell_once_committed([entry.pk for entry in entries])
+    _tell_once_committed([entry.pk for entry in entries if entry.emitted_at is None])
 
 
 def _birth_of(row: Stateful) -> Transition:
     asset = _asset_of(row)
+    told = isinstance(row, UploadSession) and _is_heard(row.machine.name, row.state)
     return Transition(
         subject=row.machine.name,
         subject_id=row.pk,
@@ -281,6 +287,7 @@ def _birth_of(row: Stateful) -> Transition:
         reason_code=row.reason_code,
         cause=current_cause(),
         metadata=_metadata_of(row),
+        emitted_at=None if told else Now(),
     )
 
 
@@ -375,11 +382,21 @@ MARK_SENT = (
 
 
 def _event_of(entry: Transition) -> str | None:
-    if entry.subject == "session":
-        return {"initialized": "rindle.upload.start", "completed": "rindle.upload.stop"}.get(
-            entry.to_state
-        )
-    return f"rindle.{entry.subject}.state_change" if entry.from_state else None
+    if entry.subject != "session" and not entry.from_state:
+        return None
+    return _event_name(entry.subject, entry.to_state)
+
+
+def _event_name(subject: str, to: str) -> str | None:
+    """What tells of a move to that state; a session's first and last alone are told."""
+    if subject == "session":
+        return {"initialized": "rindle.upload.start", "completed": "rindle.upload.stop"}.get(to)
+    return f"rindle.{subject}.state_change"
+
+
+def _is_heard(subject: str, to: str) -> bool:
+    event = _event_name(subject, to)
+    return event is not None and events.heard(event)
 
 
 def _event_metadata(entry: Transition) -> dict[str, Any]:
