@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 DECODER = "rindle_django.media.child"
@@ -15,7 +16,9 @@ def family(pid: int) -> list[int]:
 
 
 def is_decoder(pid: int) -> bool:
-    return DECODER in file_of(pid, "cmdline").read_text()
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return DECODER in file_of(pid, "cmdline").read_text()
+    return False
 
 
 def parent_of(pid: int) -> int:
@@ -23,8 +26,11 @@ def parent_of(pid: int) -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Of the process, and of those of its children that have ended."""
-    return sum(int(each) for each in _stat(pid)[11:15]) / os.sysconf("SC_CLK_TCK")
+    """Of the process, and of those of its children that have ended; 0.0 if it has ended itself by
+    now, as its time is then its parent's."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return sum(int(each) for each in _stat(pid)[11:15]) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def file_of(pid: int, name: str) -> Path:

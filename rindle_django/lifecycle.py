@@ -167,7 +167,7 @@ def transition_all(
     return [row for row in rows if row.pk in moved]
 
 
-MOVE = """
+MOVE = """\
 WITH eligible AS ({eligible} FOR UPDATE),
 moved AS ({update} RETURNING id, reason_code{computed}),{along}
 told AS (
