@@ -190,6 +190,9 @@ def _unconfirmed(report: PurgeReport) -> TransientFailure:
 
 
 def _tombstone_if_requested(asset_id: Key) -> None:
+    # Whoever asks for it after this look has a purge of its own queued.
+    if not Asset.objects.filter(pk=asset_id, purge_requested_at__isnull=False).exists():
+        return
     try:
         with locked(asset_id) as asset:
             # Under the lock an attach is either visible here or will see the tombstone (W1.3).
@@ -343,6 +346,8 @@ def _drop_rows_of(asset_ids: Collection[Key]) -> None:
 
 def _drop_rows(asset_id: Key) -> bool:
     """Drop a deleted asset once the storage holds nothing of it; else leave it to be woken."""
+    if not Asset.objects.filter(pk=asset_id, state="deleted").exists():
+        return False  # as after most purges, which delete what was staged
     try:
         with locked(asset_id) as asset:
             if asset.state != "deleted":

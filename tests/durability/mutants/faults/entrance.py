@@ -42,9 +42,9 @@ MUTANTS = (
         "every-verification-counts",
         "U2, W1.14, row 29: each of two who verify queues a promotion",
         "rindle_django/uploads/verify.py",
-        '        if transition(session, "verifying", where=in_time):\n',
+        '        if transition(session, "verifying", where=in_time, along=confirmation):\n',
         "        jobs.enqueue(jobs.PROMOTE, asset_id=str(asset.pk))\n"
-        '        if transition(session, "verifying", where=in_time):\n',
+        '        if transition(session, "verifying", where=in_time, along=confirmation):\n',
         tests(
             "uploads/test_races",
             "test_a_verification_that_waited_for_another_gets_the_same_answer__U2",
@@ -54,8 +54,8 @@ MUTANTS = (
         "completion-after-its-time",
         "W1.1: an upload is completed after its time",
         "rindle_django/uploads/verify.py",
-        "        in_time = Q(expires_at__gt=Now())\n",
-        "        in_time = Q()\n",
+        "        in_time = Q(expires_at__gt=Now(), asset__in=lock_of(asset))\n",
+        "        in_time = Q(asset__in=lock_of(asset))\n",
         tests(
             "uploads/test_races",
             "test_both_at_the_lock_when_the_time_ends__U1_W1_1",
