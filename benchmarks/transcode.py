@@ -247,7 +247,7 @@ def _parse() -> argparse.Namespace:
     smoke = options.scale == "smoke"
     options.seconds = options.seconds or (8 if smoke else 60)
     options.pairs = options.pairs or {"smoke": 1, "full": 3}.get(options.scale, 4)
-    options.effort = options.effort or ("fast" if smoke else "medium")
+    options.effort = options.effort or "fast"
     return options
 
 

@@ -1,6 +1,6 @@
-"""Transitions and jobs of many rows in one statement, without a row being loaded: for what goes
-through whole tables. The same promises as those of ``lifecycle`` and ``jobs``: conditional, with
-history and jobs in the same transaction, and told after the outermost commit if anybody listens.
+"""Transitions of many rows in one statement, without a row being loaded: for what goes through
+whole tables. The same promises as those of ``lifecycle``: conditional, with history in the same
+transaction, and told after the outermost commit if anybody listens.
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ from uuid import UUID
 from django.db import connections, transaction
 from django.db.models import BooleanField
 from django.db.models.expressions import RawSQL
-from procrastinate import sql
 
 from rindle_django import events
 from rindle_django.conf import database
-from rindle_django.jobs import Argument, Job
 from rindle_django.lifecycle import adapter_name, current_cause, emit_pending
 from rindle_django.models import Asset, Key, Stateful, UploadSession, Variant
 
@@ -85,14 +83,6 @@ _CAUSE_OF_END = (
     "%(cause)s::jsonb || CASE WHEN asset.traceparent = '' THEN '{}'::jsonb"
     " ELSE jsonb_build_object('trace', asset.traceparent) END"
 )
-
-
-# By the names of its fields, so that it may be given more of them.
-_JOBS = """ARRAY(
-    SELECT jsonb_populate_record(
-        NULL::procrastinate_job_to_defer_v1, %(about)s::jsonb || jsonb_build_object('args', each)
-    ) FROM jsonb_array_elements(%(arguments)s::jsonb) each
-)"""
 
 
 def among(ids: Sequence[Key], column: str = "id") -> RawSQL:
@@ -163,22 +153,6 @@ def move_all(
     if heard:
         _tell_once_committed([row[0] for row in found])
     return [Moved(*row[1:]) for row in found]
-
-
-def enqueue_all(
-    job: Job, arguments: Sequence[Mapping[str, Argument]], *, priority: int = 0
-) -> None:
-    """``jobs.enqueue_many`` of jobs without a lock, put together by the database itself: one by
-    one, they take longer to write down here than to insert there."""
-    assert not job.singleton
-    if not arguments:
-        return
-    about = {"queue_name": job.queue, "task_name": job.name, "priority": priority}
-    with connections[database()].cursor() as cursor:
-        cursor.execute(
-            sql.queries["defer_jobs"].replace("%(jobs)s", _JOBS),
-            {"about": json.dumps(about), "arguments": json.dumps(arguments)},
-        )
 
 
 def _assignments(changes: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

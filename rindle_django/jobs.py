@@ -8,14 +8,16 @@ another connection, and the job would outlive a rollback.
 from __future__ import annotations
 
 import datetime
+import json
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
 from django.db import connections, transaction
 from django.utils import timezone
-from procrastinate import exceptions, manager, tasks
+from procrastinate import exceptions, manager, sql, tasks
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.types import JSONDict
 
@@ -79,26 +81,58 @@ def enqueue_many(
     priority: int = 0,
 ) -> None:
     """Add jobs of one kind to the current transaction, in one statement."""
-    if not arguments:
-        return
+    if job.singleton:
+        _enqueue_unless_queued(job, arguments, delay=delay, priority=priority)
+    elif arguments:
+        about = {
+            "queue_name": job.queue,
+            "task_name": job.name,
+            "priority": priority,
+            "scheduled_at": _in(delay).isoformat() if delay > 0 else None,
+        }
+        _insert(about, arguments)
+
+
+# By the names of its fields, so that it may be given more of them.
+_ROWS = """ARRAY(
+    SELECT jsonb_populate_record(
+        NULL::procrastinate_job_to_defer_v1, %(about)s::jsonb || jsonb_build_object('args', each)
+    ) FROM jsonb_array_elements(%(arguments)s::jsonb) each
+)"""
+
+
+def _insert(about: Mapping[str, object], arguments: Sequence[Mapping[str, Argument]]) -> None:
+    """Have the database put the jobs together: many take longer to write down here than there."""
+    with (
+        transaction.mark_for_rollback_on_error(using=database()),
+        connections[database()].cursor() as cursor,
+    ):
+        cursor.execute(
+            sql.queries["defer_jobs"].replace("%(jobs)s", _ROWS),
+            {
+                "about": json.dumps(about),
+                "arguments": json.dumps([dict(each) for each in arguments]),
+            },
+        )
+
+
+def _enqueue_unless_queued(
+    job: Job, arguments: Sequence[Mapping[str, Argument]], *, delay: float, priority: int
+) -> None:
     alias = database()
     deferrer = tasks.configure_task(
         name=job.name,
         queue=job.queue,
         priority=priority,
-        queueing_lock=job.name if job.singleton else None,
+        queueing_lock=job.name,
         schedule_at=_in(delay) if delay > 0 else None,
         job_manager=manager.JobManager(DjangoConnector(alias=alias)),
     )
     try:
-        # A singleton may be refused, which must not abort the caller's transaction: Postgres would
-        # then roll it back in silence at COMMIT. Others are refused by faults alone.
-        guard = transaction.atomic if job.singleton else transaction.mark_for_rollback_on_error
-        with guard(using=alias):
+        # A savepoint of its own: a refused job must not abort the caller's transaction, which
+        # Postgres would then roll back in silence at COMMIT.
+        with suppress(exceptions.AlreadyEnqueued), transaction.atomic(using=alias):
             deferrer.batch_defer(*[cast("JSONDict", dict(each)) for each in arguments])
-    except exceptions.AlreadyEnqueued:
-        if not job.singleton:
-            raise
     except exceptions.ConnectorException as error:
         # It is the caller's own database that failed, so it fails by the name the caller knows.
         if error.__cause__ is None:

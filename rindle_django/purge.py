@@ -22,7 +22,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Now
 
 from rindle_django import jobs, ledger, telemetry
-from rindle_django.bulk import enqueue_all, lock_free_assets, move_all
+from rindle_django.bulk import lock_free_assets, move_all
 from rindle_django.claims import AT_REST
 from rindle_django.conf import config, database
 from rindle_django.errors import RequestRefused, TransientFailure, reason_code
@@ -139,7 +139,7 @@ def discard_free(asset_ids: Sequence[Key], *, state: str, storages: Collection[s
         deleted = [each.id for each in moved]
         if deleted:
             _give_up_all(deleted, storages)
-            enqueue_all(
+            jobs.enqueue_many(
                 jobs.PURGE, [{"asset_id": str(each.id), "profile": each.profile} for each in moved]
             )
     return deleted

@@ -18,7 +18,6 @@ from django.db.models import Model, QuerySet
 from django.db.models.functions import Now
 
 from rindle_django import jobs, ledger, telemetry, workspace
-from rindle_django.bulk import enqueue_all
 from rindle_django.conf import config, database
 from rindle_django.lifecycle import emit_pending
 from rindle_django.models import Asset, Batch, StoredObject, Transition, Variant
@@ -141,10 +140,10 @@ def _ring_assets(limit: int) -> int:
         due = [DueAsset(*row) for row in _claim_due(Asset, columns, limit)]
         promoted = [each for each in due if each.state in PROMOTABLE_ASSET_STATES]
         purged = [each for each in due if each.unwanted]
-        enqueue_all(
+        jobs.enqueue_many(
             jobs.PROMOTE, [{"asset_id": str(each.id)} for each in promoted], priority=jobs.AGAIN
         )
-        enqueue_all(
+        jobs.enqueue_many(
             jobs.PURGE,
             [{"asset_id": str(each.id), "profile": each.profile} for each in purged],
             priority=jobs.AGAIN,
@@ -167,7 +166,7 @@ def _ring_variants(limit: int) -> int:
             arguments = {"asset_id": str(asset_id), "variant_name": name}
             groups[jobs.PROCESS if kind in IMAGE_KINDS else jobs.MEDIA, urgency].append(arguments)
         for (job, urgency), calls in groups.items():
-            enqueue_all(job, calls, priority=urgency)
+            jobs.enqueue_many(job, calls, priority=urgency)
     return len(due)
 
 
@@ -191,14 +190,16 @@ def _ring_objects(limit: int) -> int:
     with transaction.atomic(using=database()):
         due = _claim_due(StoredObject, ("asset_id",), limit, _DELETABLE)
         assets = sorted({str(asset_id) for (asset_id,) in due})
-        enqueue_all(jobs.PURGE, [{"asset_id": asset_id, "profile": ""} for asset_id in assets])
+        jobs.enqueue_many(
+            jobs.PURGE, [{"asset_id": asset_id, "profile": ""} for asset_id in assets]
+        )
     return len(due)
 
 
 def _ring_batches(limit: int) -> int:
     with transaction.atomic(using=database()):
         due = _claim_due(Batch, ("id",), limit)
-        enqueue_all(jobs.BATCH, [{"batch_id": str(batch_id)} for (batch_id,) in due])
+        jobs.enqueue_many(jobs.BATCH, [{"batch_id": str(batch_id)} for (batch_id,) in due])
     return len(due)
 
 

@@ -9,8 +9,8 @@ MUTANTS = (
         "refused-job-aborts-the-transaction",
         "E1c2: rows are lost in silence when a singleton is queued already",
         "rindle_django/jobs.py",
-        "        with guard(using=alias):\n",
-        "        if alias:\n",
+        "        with suppress(exceptions.AlreadyEnqueued), transaction.atomic(using=alias):\n",
+        "        with suppress(exceptions.AlreadyEnqueued):\n",
         tests(
             "jobs/test_tries",
             "test_a_second_ring_for_a_singleton_does_not_abort_the_callers_transaction",
@@ -20,9 +20,10 @@ MUTANTS = (
         "jobs-outlive-a-rollback",
         "P1, E2: enqueued on the worker's own connection",
         "rindle_django/jobs.py",
-        "        job_manager=manager.JobManager(DjangoConnector(alias=alias)),\n",
-        '        job_manager=__import__("procrastinate.contrib.django").contrib.django.app'
-        ".job_manager,\n",
+        "        _insert(about, arguments)\n",
+        "        from procrastinate.contrib.django import app\n\n"
+        "        deferrer = app.configure_task(job.name, queue=job.queue, priority=priority)\n"
+        "        deferrer.batch_defer(*[dict(each) for each in arguments])\n",
         tests(
             "jobs/test_worker_process",
             "test_a_rolled_back_block_inside_a_running_task_leaves_no_job_and_no_change",
