@@ -109,9 +109,9 @@ def test_the_quick_start_works_word_for_word(
     package = tmp_path / PROJECT / PROJECT
     _append(package / "settings.py", DATABASE.format(url=empty_database), settings)
     _append(package / "urls.py", urls)
-    run("manage.py", "startapp", "pictures")
-    (tmp_path / PROJECT / "pictures" / "media.py").write_text(media)
-    _append(package / "settings.py", 'INSTALLED_APPS += ["pictures"]')
+    run("manage.py", "startapp", "album")
+    (tmp_path / PROJECT / "album" / "media.py").write_text(media)
+    _append(package / "settings.py", 'INSTALLED_APPS += ["album"]')
 
     run("manage.py", "check", "--fail-level", "WARNING")
     assert str(site_with_wheel) in run("-c", "import rindle_django; print(rindle_django.__file__)")
