@@ -344,7 +344,10 @@ class _Telling:
     """The history entries to tell of after a commit, all in one go."""
 
     ids: list[int]
-    __name__ = "_Telling"  # what Django calls it by if it raises
+
+    def __post_init__(self) -> None:
+        # What Django calls it by when it raises: for want of it, Django would raise over a commit.
+        self.__qualname__ = type(self).__qualname__
 
     def __call__(self) -> None:
         emit_pending(self.ids)
