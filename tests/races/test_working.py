@@ -237,8 +237,9 @@ def test_a_cancellation_and_a_publication_meet_at_the_lock__W1_7(
             doze.woken.set()
             wait_until_blocked(2)
     assert worker.answer() is None
-    published = {"thumb"} if first == "worker" else set()
-    assert set(operator.answer()) == set(NAMES) - published
+    published = set(NAMES) - set(operator.answer())
+    # Along with the first, what was rendered close to it.
+    assert "thumb" in published if first == "worker" else not published
     states = variant_states(asset)
     assert {name for name in NAMES if states[name] == "ready"} == published
     assert {states[name] for name in set(NAMES) - published} == {"cancelled"}
