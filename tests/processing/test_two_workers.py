@@ -205,7 +205,7 @@ def test_a_publication_that_comes_after_a_requeue_changes_nothing(sky: Sky, medi
 def test_a_writer_that_takes_its_time_is_not_taken_for_dead__W1_4(
     sky: Sky, media_folder: Path, settings: Settings
 ):
-    settings.RINDLE = {**settings.RINDLE, "LEASE": 1, "RECONCILE_GRACE": 0}
+    settings.RINDLE = {**settings.RINDLE, "LEASE": 3, "RECONCILE_GRACE": 0}
     asset = photo()
     doze = asleep_before(sky, "put_file")
     worker = work_at(asset)
