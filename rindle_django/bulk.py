@@ -12,14 +12,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.models import BooleanField
 from django.db.models.expressions import RawSQL
 
-from rindle_django import events
 from rindle_django.conf import database
-from rindle_django.lifecycle import adapter_name, current_cause, emit_pending
+from rindle_django.lifecycle import adapter_name, current_cause
 from rindle_django.models import Asset, Key, Stateful, UploadSession, Variant
+from rindle_django.outbox import is_heard, tell_once_committed
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,13 @@ class _Kind:
     asset: str = "{table}.asset_id"
     columns: str = ""
     metadata: str = "'{{}}'::jsonb"
-    event: str | None = None
 
 
 _KINDS: Mapping[type[Stateful], _Kind] = {
-    Asset: _Kind(asset="{table}.id", event="rindle.asset.state_change"),
+    Asset: _Kind(asset="{table}.id"),
     Variant: _Kind(
         columns=", {table}.name",
         metadata="jsonb_build_object('variant_id', moved.id, 'variant_name', moved.name)",
-        event="rindle.variant.state_change",
     ),
     UploadSession: _Kind(metadata="jsonb_build_object('session_id', moved.id)"),
 }
@@ -124,7 +122,7 @@ def move_all(
     if not ids:
         return []
     kind, table, machine = _KINDS[model], model._meta.db_table, model.machine
-    heard = kind.event is not None and events.heard(kind.event)
+    heard = is_heard(machine.name, to)
     ends = model is Asset and to in machine.terminal
     written, values = _assignments({**model.momentary, **changes})
     statement = _MOVE.format(
@@ -151,7 +149,7 @@ def move_all(
         cursor.execute(statement, terms)
         found = cursor.fetchall()
     if heard:
-        _tell_once_committed([row[0] for row in found])
+        tell_once_committed([row[0] for row in found])
     return [Moved(*row[1:]) for row in found]
 
 
@@ -163,13 +161,6 @@ def _assignments(changes: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         written += f", {column} = {since}%(new_{column})s"
         values[f"new_{column}"] = value
     return written, values
-
-
-def _tell_once_committed(entries: Sequence[int]) -> None:
-    def tell() -> None:  # not a partial: when one raises, Django fails over its missing name
-        emit_pending(entries)
-
-    transaction.on_commit(tell, using=database(), robust=True)
 
 
 def _texts(ids: Sequence[Key]) -> list[str]:

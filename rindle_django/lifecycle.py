@@ -1,4 +1,4 @@
-"""The one primitive that changes a state, and the outbox that tells of it.
+"""The one primitive that changes a state.
 
 A transition is a conditional write: it happens if the row is still in a state that has the edge,
 else nothing happens and the caller is told. History is written in the same transaction; events
@@ -22,11 +22,11 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 from django.db.models.sql import UpdateQuery
 
-from rindle_django import events
 from rindle_django.actors import actor_id
 from rindle_django.conf import database
 from rindle_django.errors import Misconfigured, RequestRefused
 from rindle_django.models import Asset, Key, Stateful, Transition, UploadSession, Variant
+from rindle_django.outbox import is_heard, tell_once_committed
 from rindle_django.storage import adapter_for
 
 logger = logging.getLogger(__name__)
@@ -203,7 +203,7 @@ def _move(
     The rows are locked in the order of their ids before any is written.
     """
     model, machine, alias = type(rows[0]), rows[0].machine, database()
-    heard = _is_heard(machine.name, changes["state"])
+    heard = is_heard(machine.name, changes["state"])
     chosen = eligible.order_by("id").values_list("id", "state")
     lock, lock_params = chosen.query.get_compiler(alias).as_sql()
     update, update_params = _update_of(
@@ -230,7 +230,7 @@ def _move(
         cursor.execute(statement, (*lock_params, *update_params, *others_params, *told))
         found = cursor.fetchall()
     if heard:
-        _tell_once_committed([entry for entry, *_ in found])
+        tell_once_committed([entry for entry, *_ in found])
     return {pk: values for _, pk, *values in found}
 
 
@@ -270,12 +270,12 @@ def record_births(rows: Sequence[Stateful]) -> None:
     """Write the first history entries of new rows of one model, in the transaction that inserts
     them."""
     entries = Transition.objects.bulk_create([_birth_of(row) for row in rows])
-    _tell_once_committed([entry.pk for entry in entries if entry.emitted_at is None])
+    tell_once_committed([entry.pk for entry in entries if entry.emitted_at is None])
 
 
 def _birth_of(row: Stateful) -> Transition:
     asset = _asset_of(row)
-    told = isinstance(row, UploadSession) and _is_heard(row.machine.name, row.state)
+    told = isinstance(row, UploadSession) and is_heard(row.machine.name, row.state)
     return Transition(
         subject=row.machine.name,
         subject_id=row.pk,
@@ -334,81 +334,3 @@ def adapter_name(alias: str) -> str:
         return adapter_for(alias).name
     except Misconfigured:
         return alias
-
-
-# --- outbox ------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Telling:
-    """The history entries to tell of after a commit, all in one go."""
-
-    ids: list[int]
-
-    def __post_init__(self) -> None:
-        # What Django calls it by when it raises: for want of it, Django would raise over a commit.
-        self.__qualname__ = type(self).__qualname__
-
-    def __call__(self) -> None:
-        emit_pending(self.ids)
-
-
-def _tell_once_committed(ids: Sequence[int]) -> None:
-    if not ids:
-        return
-    connection = connections[database()]
-    for savepoints, telling, *_ in connection.run_on_commit:
-        # Within the same savepoints, so that both are rolled back together.
-        if isinstance(telling, _Telling) and savepoints == set(connection.savepoint_ids):
-            telling.ids.extend(ids)
-            return
-    transaction.on_commit(_Telling(list(ids)), using=database(), robust=True)
-
-
-def emit_pending(ids: Sequence[int]) -> int:
-    """Send the events of history entries that were not sent yet; returns how many were sent.
-
-    An entry is marked first and sent then, so no event is ever sent twice.
-    """
-    entries = sorted(Transition.objects.raw(MARK_SENT, [list(ids)]), key=lambda each: each.pk)
-    for entry in entries:
-        event = _event_of(entry)
-        if event is not None:
-            events.emit(event, _event_metadata(entry))
-    return len(entries)
-
-
-MARK_SENT = (
-    "UPDATE rindle_transition SET emitted_at = statement_timestamp()"
-    " WHERE id = ANY(%s) AND emitted_at IS NULL RETURNING *"
-)
-
-
-def _event_of(entry: Transition) -> str | None:
-    if entry.subject != "session" and not entry.from_state:
-        return None
-    return _event_name(entry.subject, entry.to_state)
-
-
-def _event_name(subject: str, to: str) -> str | None:
-    """What tells of a move to that state; a session's first and last alone are told."""
-    if subject == "session":
-        return {"initialized": "rindle.upload.start", "completed": "rindle.upload.stop"}.get(to)
-    return f"rindle.{subject}.state_change"
-
-
-def _is_heard(subject: str, to: str) -> bool:
-    event = _event_name(subject, to)
-    return event is not None and events.heard(event)
-
-
-def _event_metadata(entry: Transition) -> dict[str, Any]:
-    return {
-        "profile": entry.profile,
-        "adapter": entry.adapter,
-        "from": entry.from_state,
-        "to": entry.to_state,
-        "asset_id": str(entry.asset_id),
-        **({"reason_code": entry.reason_code} if entry.reason_code else {}),
-        **entry.metadata,
-    }

@@ -19,10 +19,10 @@ from django.db.models.functions import Now
 
 from rindle_django import jobs, ledger, telemetry, workspace
 from rindle_django.conf import config, database
-from rindle_django.lifecycle import emit_pending
 from rindle_django.models import Asset, Batch, StoredObject, Transition, Variant
 from rindle_django.operations.recipes.temporary import least_age
 from rindle_django.operations.stalled import fail_stalled
+from rindle_django.outbox import emit_pending
 from rindle_django.processing.plan import IMAGE_KINDS
 from rindle_django.states import PROMOTABLE_ASSET_STATES
 

@@ -15,7 +15,6 @@ from rindle_django import signals
 from rindle_django.errors import RequestRefused
 from rindle_django.lifecycle import (
     caused_by,
-    emit_pending,
     locked,
     record_births,
     transition,
@@ -23,6 +22,7 @@ from rindle_django.lifecycle import (
 )
 from rindle_django.models import Asset, Transition, Variant
 from rindle_django.operations.reconcile import reconcile
+from rindle_django.outbox import emit_pending
 from rindle_django.testing import Recorder
 from tests.crowd import at_once
 from tests.rows import asset_in, session_in, variant_in

@@ -8,9 +8,9 @@ import pytest
 from django.db import connection, transaction
 
 from rindle_django import attach, detach, jobs, upload
-from rindle_django.lifecycle import emit_pending
 from rindle_django.models import Asset, StoredObject, Transition
 from rindle_django.operations.reconcile import reconcile
+from rindle_django.outbox import emit_pending
 from rindle_django.testing import Recorder, drain_jobs
 from tests.app.models import Article
 from tests.crowd import at_once

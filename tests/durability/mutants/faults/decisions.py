@@ -35,7 +35,7 @@ MUTANTS = (
     Mutant(
         "events-before-commit",
         "M12, D9, W2.1: told of what is then rolled back",
-        "rindle_django/lifecycle.py",
+        "rindle_django/outbox.py",
         "    transaction.on_commit(_Telling(list(ids)), using=database(), robust=True)\n",
         "    emit_pending(ids)\n",
         tests(
