@@ -267,7 +267,7 @@ def struck_off(objects: Iterable[StoredObject], *, confirmation: str) -> int:
     seconds = config().DELETE_AGAIN_AFTER
     again = None if seconds is None else Now() + timedelta(seconds=seconds)
     rows = StoredObject.objects.filter(pk__in=[stored.pk for stored in objects])
-    rows.filter(state="gone").update(wake_at=None)
+    _deleted_once_more([stored for stored in objects if stored.state == "gone"])
     return rows.filter(state="doomed").update(
         state="gone",
         gone_at=Now(),
@@ -279,10 +279,19 @@ def struck_off(objects: Iterable[StoredObject], *, confirmation: str) -> int:
     )
 
 
+def _deleted_once_more(objects: Sequence[StoredObject]) -> None:
+    """These were gone when the deletion began. Not what another purge struck off meanwhile, and
+    not what was ``suspected`` since, which has settled later than all that could be read."""
+    if objects:
+        newest = max(stored.settles_at for stored in objects if stored.settles_at is not None)
+        rows = StoredObject.objects.filter(pk__in=[stored.pk for stored in objects], state="gone")
+        rows.filter(settles_at__lte=newest).update(wake_at=None)
+
+
 def suspected(stored: StoredObject) -> bool:
     """Somebody may have written an object that is held for gone: have it deleted once more."""
     rows = _family([stored.pk]).filter(state="gone")
-    return bool(rows.update(settles_at=Now(), wake_at=Now()))
+    return bool(rows.update(settles_at=Now(), wake_at=Now(), updated_at=Now()))
 
 
 def forget(stored: StoredObject) -> bool:

@@ -95,6 +95,15 @@ PAIRS: dict[str, Tests] = {
         "test_whichever_co_owner_goes_last_takes_the_asset_along__U17",
         "test_a_co_owner_whose_deletion_is_taken_back_keeps_the_asset__U17",
     ),
+    "purge x purge": _tests(
+        "races.test_purging",
+        "test_of_two_purges_at_once_the_later_leaves_the_second_deletion_to_come__W1_4",
+    ),
+    "purge x late write": _tests(
+        "races.test_purging",
+        "test_what_a_sleeper_wrote_over_the_second_deletion_is_deleted__W1_4_W1_8",
+        "test_what_is_taken_back_and_forgotten_by_the_queue_is_rung_for_soon",
+    ),
     "regenerate x purge": _tests(
         "races.test_working",
         "test_asked_for_again_and_purged_there_is_nothing_left",

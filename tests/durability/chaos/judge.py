@@ -71,8 +71,8 @@ UNION ALL
 SELECT 'variant ' || id || ' is ' || state FROM rindle_variant
 WHERE state IN ('planned', 'queued', 'processing') OR lease_until IS NOT NULL OR wake_at <= now()
 UNION ALL
-SELECT purpose || ' ' || id || ' is ' || state FROM rindle_storedobject
-WHERE state IN ('expected', 'doomed') OR wake_at <= now()
+SELECT purpose || ' ' || id || ' is ' || state || coalesce(', due since ' || wake_at, '')
+FROM rindle_storedobject WHERE state IN ('expected', 'doomed') OR wake_at <= now()
 UNION ALL
 SELECT 'session ' || id || ' is ' || state FROM rindle_uploadsession
 WHERE state NOT IN ('completed', 'aborted', 'expired', 'failed')

@@ -21,7 +21,8 @@ SELECT (SELECT count(*) FROM rindle_asset
               AND NOT EXISTS (SELECT FROM rindle_attachment t WHERE t.asset_id = rindle_asset.id))
      + (SELECT count(*) FROM rindle_variant
         WHERE state IN ('planned', 'queued', 'processing') OR lease_until IS NOT NULL)
-     + (SELECT count(*) FROM rindle_storedobject WHERE state IN ('expected', 'doomed'))
+     + (SELECT count(*) FROM rindle_storedobject
+        WHERE state IN ('expected', 'doomed') OR wake_at < now() + interval '1 hour')
      + (SELECT count(*) FROM rindle_transition WHERE emitted_at IS NULL)
      + (SELECT count(*) FROM procrastinate_jobs WHERE task_name LIKE 'rindle:%'
         AND (status = 'doing' OR status = 'todo' AND queue_name <> 'rindle_maintenance'))

@@ -74,7 +74,10 @@ class Run:
         url, patience = self.stage.url, self.plan.patience
         print(f"Calm. {rest.under_way(url)} things are under way.", flush=True)
         rested = rest.come_to_rest(url, patience, self.household.look_after)
-        left = self.household.stop(["client", "worker"], patience=20)
+        left = self.household.stop(["client"], patience=20)
+        # What the last client's last word has set going: a late upload is taken back by a worker.
+        rested = rest.come_to_rest(url, patience, self.household.look_after) and rested
+        left += self.household.stop(["worker"], patience=20)
         return left if rested else [f"nothing happened for {patience:.0f} s", *left]
 
     def _tell(self, verdict: judge.Verdict) -> bool:

@@ -52,6 +52,17 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "second-deletion-forgotten-by-another",
+        "W1.4, W1.8: a purge beside another calls off the deletion that late writes are left to",
+        "rindle_django/ledger.py",
+        '[stored for stored in objects if stored.state == "gone"]',
+        "list(objects)",
+        tests(
+            "races/test_purging",
+            "test_of_two_purges_at_once_the_later_leaves_the_second_deletion_to_come__W1_4",
+        ),
+    ),
+    Mutant(
         "deleted-while-it-is-written",
         "W1.4, row 26: a late write overtakes the deletion",
         "rindle_django/ledger.py",
