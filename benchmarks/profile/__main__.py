@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.images.photos import make
 from benchmarks.parts import hand_in, parse
-from benchmarks.profile import memory, sampling, statements, timeline
+from benchmarks.profile import PIXELS, memory, sampling, statements, timeline
 from benchmarks.profile.sampling import Stacks, function_of, layer_of, purpose_of, shares
 from benchmarks.profile.statements import Statement
 from benchmarks.site import Crew, arrived, finish, make_variants, running_site, workers
@@ -26,7 +26,6 @@ from benchmarks.verify import TABLE, WARM_UP, insert_and_defer
 
 PROCESSES = 2
 TOP = 10
-PIXELS = "libvips, in the decoder process"
 SETTINGS = "benchmarks.profile.settings"
 
 Amounts = dict[str, float]
@@ -93,6 +92,10 @@ def _photos(taken: Sequence[Path], rounds: int, folder: Path) -> dict[str, Amoun
         "layer": _sorted(by(layer_of) | _elsewhere(used, asked)),
         "purpose": _sorted(by(purpose_of), TOP),
         "function": _sorted(by(function_of), TOP),
+        "all": {
+            "statements": sum(one.calls for one in asked),
+            "jobs": sum(one.calls for one in asked if "procrastinate_finish_job" in one.text),
+        },
         "statement": {one.text: one.planning + one.executing for one in asked[:TOP]},
         "sent": {one.text: one.calls for one in asked[:TOP]},
     }

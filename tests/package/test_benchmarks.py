@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.explanations import WHY_MISSED
+from benchmarks import results
+from benchmarks.explanations import WHY_MISSED, why
 from benchmarks.parts import PARTS
 from benchmarks.targets import TARGETS
 
@@ -25,3 +26,8 @@ def test_every_part_can_be_run_and_hands_in(part: str):
 
 def test_only_figures_that_there_are_can_be_explained():
     assert set(WHY_MISSED) <= set(TARGETS)
+
+
+@pytest.mark.parametrize("key", WHY_MISSED)
+def test_explanations_take_their_figures_from_the_results(key: str):
+    assert not why(key, results.read()["details"]).startswith("told once")
