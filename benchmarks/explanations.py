@@ -26,8 +26,8 @@ _OVER_LIBVIPS = (
     "{images[large.cpu_ms.rindle-django, Postgres]:.0f} in Postgres, "
     "{images[large.cpu_ms.rindle-django, callers]:.0f} in the caller, for "
     "{profile[large.all.jobs]:.0f} jobs and {profile[large.all.statements]:.0f} statements. Most "
-    "of it, by the profile: {layers_large}. Two processors have no more time than that: for the "
-    "target, all that is not pixels would have to fit into "
+    "of it, by the profile: {layers_large}. For the target, all that is not pixels would "
+    "have to fit into what two processors have left, "
 )
 
 _OVER_ROWS = (

@@ -93,7 +93,7 @@ def _photos(taken: Sequence[Path], rounds: int, folder: Path) -> dict[str, Amoun
         "purpose": _sorted(by(purpose_of), TOP),
         "function": _sorted(by(function_of), TOP),
         "all": {
-            "statements": sum(one.calls for one in asked),
+            "statements": sum(one.calls for one in asked if one.text not in ("BEGIN", "COMMIT")),
             "jobs": sum(one.calls for one in asked if "procrastinate_finish_job" in one.text),
         },
         "statement": {one.text: one.planning + one.executing for one in asked[:TOP]},

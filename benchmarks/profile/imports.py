@@ -1,5 +1,5 @@
 """``python -m benchmarks.profile.imports COMMAND``: Django's command, and the megabytes that this
-process grows by (PSS) with the modules of each package, written to a file when it ends.
+process grows by with the modules of each package, written to a file when it ends.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Account:
 
     def settle(self) -> None:
         """What came since the last time belongs to the module that is being imported."""
-        now = megabytes(os.getpid(), "smaps_rollup", "Pss:")
+        now = megabytes(os.getpid(), "smaps_rollup", "Rss:")
         if self.under_way:
             self.packages[self.under_way[-1]] += now - self.last  # type: ignore[assignment]
         self.last = now

@@ -10,7 +10,7 @@ from benchmarks.site import make_variants, workers
 
 
 def by_package(small: Path, huge: Path, folder: Path) -> dict[str, dict[str, float]]:
-    """Megabytes (PSS): of the worker by the package whose modules take it, and what comes on top
+    """Resident megabytes: of the worker by the package whose modules take it, and what comes on top
     at work; of the decoder at rest, and what it grows by at most for ``huge``."""
     place = folder / "imports.json"
     more = {"BENCHMARK_IMPORTS": str(place)}
@@ -18,12 +18,11 @@ def by_package(small: Path, huge: Path, folder: Path) -> dict[str, dict[str, flo
         make_variants([small], crew)
         worker = crew.processes[0].pid
         decoder = next(pid for pid in family(worker) if is_decoder(pid))
-        whole = megabytes(worker, "smaps_rollup", "Pss:")
-        at_rest = megabytes(decoder, "smaps_rollup", "Pss:")
-        resident = megabytes(decoder, "status", "VmRSS:")
+        whole = megabytes(worker, "smaps_rollup", "Rss:")
+        at_rest = megabytes(decoder, "smaps_rollup", "Rss:")
         file_of(decoder, "clear_refs").write_text("5")
         make_variants([huge], crew)
-        pixels = megabytes(decoder, "status", "VmHWM:") - resident
+        pixels = megabytes(decoder, "status", "VmHWM:") - at_rest
     packages = json.loads(place.read_text())
     order = sorted(packages, key=packages.__getitem__, reverse=True)
     return {

@@ -18,7 +18,7 @@ def tables(found: Found) -> str:
         f"What Postgres plans and executes, {LARGE}, in ms a photo by the clock": _asked(found),
         "A verification, and the bare transaction beside it, in ms": _verifications(found),
         "12 megapixels with a worker at rest, in ms after `verify_upload` is called": _way(found),
-        "Memory with a JPEG of 100 megapixels, in MB (PSS), modules by package": _memory(found),
+        "Resident memory with a JPEG of 100 megapixels, in MB, modules by package": _memory(found),
     }
     return "".join(f"{title}:\n\n{table}" for title, table in sections.items())
 
