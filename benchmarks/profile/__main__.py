@@ -10,6 +10,7 @@ what they belong to: a set of photos, ``verify``, ``timeline`` or ``memory``.
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections import Counter, defaultdict
@@ -38,6 +39,7 @@ def main() -> None:
     details: dict[str, float | str] = {}
     with running_site(SETTINGS, statements.SERVER) as folder:
         statements.prepare()
+        sampling.ready(folder)
         for which, count in counts.items():
             taken = make(folder / which, which, count)
             found = _photos(taken, 1 if options.smoke else 4, folder)
@@ -76,11 +78,11 @@ def _photos(taken: Sequence[Path], rounds: int, folder: Path) -> dict[str, Amoun
             used["background"] += statements.background_seconds() - before
         with workers(PROCESSES, folder, {"BENCHMARK_STACKS": str(folder)}) as crew:
             tickets = _warm(taken, crew)
-            pids = [each.pid for each in crew.processes]
-            with sampling.here(folder) as mine, sampling.watched(folder, pids) as theirs:
+            pids = [os.getpid(), *(each.pid for each in crew.processes)]
+            with sampling.watched(folder, pids) as seen:
                 finish(tickets, crew)
-            stacks["callers"] += mine
-            stacks["workers"] += sum(theirs, Counter())
+            stacks["callers"] += seen[0]
+            stacks["workers"] += sum(seen[1:], Counter())
     photos = len(taken) * rounds
     used = {who: seconds * 1000 / photos for who, seconds in used.items()}
     asked = statements.of_a_photo(asked, photos)
@@ -129,11 +131,11 @@ def _verifications(photo: Path, count: int, folder: Path) -> dict[str, Amounts]:
         cursor.execute(TABLE)
     _in_turns(photo, WARM_UP)
     clocks = _in_turns(photo, count)
-    with sampling.here(folder) as stacks:
+    with sampling.watched(folder, [os.getpid()]) as stacks:
         _in_turns(photo, count)
     found = {}
     for name, (clock, used) in clocks.items():
-        seen = sampling.within(stacks, name)
+        seen = sampling.within(stacks[0], name)
         waiting = {"waiting for Postgres and its disk": clock - used}
         found[name] = _sorted(_times(used, shares(seen, layer_of)) | waiting)
     return found

@@ -3,7 +3,9 @@ that thread writes down its stack. Whoever waits does not.
 
 The signal comes to the thread that used the time, and its stack is written by a handler that does
 not wait for the interpreter's lock. One that looks from another thread sees threads where they give
-the lock up, which is in their calls of the system.
+the lock up, which is in their calls of the system. Such a handler may, very rarely, find a stack
+half changed and end its process, most of all while modules are imported: it is at work within
+rounds only, and a worker that is lost has its jobs taken over as after any other crash.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -54,37 +56,35 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-def begin(folder: Path) -> None:
-    """Have this process write down its stacks from now on."""
+def ready(folder: Path) -> None:
+    """Have this process write down its stacks from one SIGUSR2 to the next."""
     faulthandler.register(signal.SIGPROF, _place(folder, os.getpid()).open("wb"), all_threads=False)
-    signal.setitimer(signal.ITIMER_PROF, PAUSE, PAUSE)
-    atexit.register(end)  # a signal that comes when nobody handles it any more ends the process
+    signal.signal(signal.SIGUSR2, _turn)
+    # A signal that nobody handles any more would end the process.
+    atexit.register(signal.setitimer, signal.ITIMER_PROF, 0.0)
 
 
-def end() -> None:
-    signal.setitimer(signal.ITIMER_PROF, 0)
-
-
-@contextmanager
-def here(folder: Path) -> Iterator[Stacks]:
-    """Those of this process, once the block is left."""
-    stacks: Stacks = Counter()
-    begin(folder)
-    try:
-        yield stacks
-    finally:
-        end()
-    stacks.update(_read(_place(folder, os.getpid()), 0))
+def _turn(*_: object) -> None:
+    pause = 0.0 if signal.getitimer(signal.ITIMER_PROF)[0] else PAUSE
+    signal.setitimer(signal.ITIMER_PROF, pause, pause)
 
 
 @contextmanager
 def watched(folder: Path, pids: Sequence[int]) -> Iterator[list[Stacks]]:
-    """What each of these processes, which have begun with it, writes down within the block."""
+    """What each of these processes, which are ready for it, writes down within the block."""
     found: list[Stacks] = []
     places = [_place(folder, pid) for pid in pids]
     before = [place.stat().st_size for place in places]
+    _tell(pids)
     yield found
+    _tell(pids)
     found.extend(_read(*each) for each in zip(places, before, strict=True))
+
+
+def _tell(pids: Sequence[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # of one whose stack could not be read
+            os.kill(pid, signal.SIGUSR2)
 
 
 def layer_of(stack: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from benchmarks.profile import sampling
 INSTALLED_APPS = [*_INSTALLED_APPS, "benchmarks.upkeep"]
 
 if place := os.environ.get("BENCHMARK_STACKS"):
-    sampling.begin(Path(place))
+    sampling.ready(Path(place))
 if place := os.environ.get("BENCHMARK_SPANS"):
     from benchmarks.profile.spans import write_spans
 

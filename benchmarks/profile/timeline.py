@@ -36,13 +36,17 @@ def steps(taken: Sequence[Path], folder: Path) -> dict[str, dict[str, float]]:
             found["verify_upload"].append((0.0, (verified - began) * 1000))
             for name, times in _spans(place, before, began).items():
                 found[name].append(times)
-    always = {name: times for name, times in found.items() if 2 * len(times) > len(taken)}
-    begins = {name: statistics.median(each[0] for each in times) for name, times in always.items()}
-    ends = {name: statistics.median(each[1] for each in times) for name, times in always.items()}
-    order = sorted(begins, key=begins.__getitem__)
+    photos = len(found["verify_upload"])
+    medians = {  # of what most photos have
+        name: (statistics.median(begins), statistics.median(ends))
+        for name, times in found.items()
+        if 2 * len(times) > photos
+        for begins, ends in [zip(*times, strict=True)]
+    }
+    order = sorted(medians, key=medians.__getitem__)
     return {
-        "begins": {name: begins[name] for name in order},
-        "ends": {name: ends[name] for name in order},
+        "begins": {name: medians[name][0] for name in order},
+        "ends": {name: medians[name][1] for name in order},
     }
 
 
