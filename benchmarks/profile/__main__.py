@@ -4,13 +4,12 @@
 
 The photos take the way of those of `images`, in turn with and without their processes writing down
 stacks: amounts are what the kernel has counted without, shares are from the stacks. What Postgres
-plans and executes is by its own count, which goes by the clock. The names of details begin with
+plans and executes is by its own count. The names of details begin with
 what they belong to: a set of photos, ``verify``, ``timeline`` or ``memory``.
 """
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections import Counter, defaultdict
@@ -39,10 +38,9 @@ def main() -> None:
     details: dict[str, float | str] = {}
     with running_site(SETTINGS, statements.SERVER) as folder:
         statements.prepare()
-        sampling.ready(folder)
         for which, count in counts.items():
             taken = make(folder / which, which, count)
-            found = _photos(taken, 1 if options.smoke else 4, folder)
+            found = _photos(taken, 1 if options.smoke else 3, folder)
             samples[f"profile.{which}"] = [sum(found["layer"].values())]
             details |= _named(which, found)
         (huge,) = make(folder / "huge", "small" if options.smoke else "100mp", 1)
@@ -66,7 +64,7 @@ def _photos(taken: Sequence[Path], rounds: int, folder: Path) -> dict[str, Amoun
     by statement."""
     used: Amounts = defaultdict(float)
     asked: list[Statement] = []
-    stacks: dict[str, Stacks] = {"callers": Counter(), "workers": Counter()}
+    stacks: Stacks = Counter()
     for _ in range(rounds):
         with workers(PROCESSES, folder) as crew:
             tickets = _warm(taken, crew)
@@ -78,17 +76,16 @@ def _photos(taken: Sequence[Path], rounds: int, folder: Path) -> dict[str, Amoun
             used["background"] += statements.background_seconds() - before
         with workers(PROCESSES, folder, {"BENCHMARK_STACKS": str(folder)}) as crew:
             tickets = _warm(taken, crew)
-            pids = [os.getpid(), *(each.pid for each in crew.processes)]
+            pids = [each.pid for each in crew.processes]
             with sampling.watched(folder, pids) as seen:
                 finish(tickets, crew)
-            stacks["callers"] += seen[0]
-            stacks["workers"] += sum(seen[1:], Counter())
+            stacks += sum(seen, Counter())
     photos = len(taken) * rounds
     used = {who: seconds * 1000 / photos for who, seconds in used.items()}
     asked = statements.of_a_photo(asked, photos)
 
     def by(what: Callable[[Sequence[str]], str]) -> Amounts:
-        return _sum(*(_times(used[who], shares(stacks[who], what)) for who in stacks))
+        return _times(used["workers"], shares(stacks, what))
 
     return {
         "layer": _sorted(by(layer_of) | _elsewhere(used, asked)),
@@ -98,7 +95,7 @@ def _photos(taken: Sequence[Path], rounds: int, folder: Path) -> dict[str, Amoun
             "statements": sum(one.calls for one in asked if one.text not in ("BEGIN", "COMMIT")),
             "jobs": sum(one.calls for one in asked if "procrastinate_finish_job" in one.text),
         },
-        "statement": {one.text: one.planning + one.executing for one in asked[:TOP]},
+        "statement": {one.text: one.clock for one in asked[:TOP]},
         "sent": {one.text: one.calls for one in asked[:TOP]},
     }
 
@@ -110,12 +107,13 @@ def _warm(taken: Sequence[Path], crew: Crew) -> list[str]:
 
 
 def _elsewhere(used: Amounts, asked: Sequence[Statement]) -> Amounts:
-    """What is not Python's. A statement is timed by the clock: on a busy machine that is more."""
+    """What is not the workers' Python."""
     planning = sum(one.planning for one in asked)
     executing = sum(one.executing for one in asked)
     answering = used["Postgres"] - used["background"] - planning - executing
     return {
         PIXELS: used["decoders"],
+        "the caller: verifying, and listening for the end": used["callers"],
         "Postgres: planning": planning,
         "Postgres: executing": executing,
         "Postgres: parsing, committing, answering": max(answering, 0.0),
@@ -125,17 +123,17 @@ def _elsewhere(used: Amounts, asked: Sequence[Statement]) -> Amounts:
 
 def _verifications(photo: Path, count: int, folder: Path) -> dict[str, Amounts]:
     """Milliseconds of a verification, and of the bare transaction, by layer."""
-    from django.db import connection
+    from django.db import connection, connections
 
     with connection.cursor() as cursor:
         cursor.execute(TABLE)
     _in_turns(photo, WARM_UP)
     clocks = _in_turns(photo, count)
-    with sampling.watched(folder, [os.getpid()]) as stacks:
-        _in_turns(photo, count)
+    connections.close_all()  # it is not shared with a child
+    stacks = sampling.of_a_child(folder, lambda: _in_turns(photo, count))
     found = {}
     for name, (clock, used) in clocks.items():
-        seen = sampling.within(stacks[0], name)
+        seen = sampling.within(stacks, name)
         waiting = {"waiting for Postgres and its disk": clock - used}
         found[name] = _sorted(_times(used, shares(seen, layer_of)) | waiting)
     return found
@@ -164,11 +162,6 @@ def _timed(action: Callable[[], object]) -> tuple[float, float]:
 
 def _times(amount: float, found: Amounts) -> Amounts:
     return {name: amount * share for name, share in found.items()}
-
-
-def _sum(*each: Amounts) -> Amounts:
-    names = dict.fromkeys(name for amounts in each for name in amounts)
-    return {name: sum(amounts.get(name, 0.0) for amounts in each) for name in names}
 
 
 def _sorted(amounts: Amounts, most: int | None = None) -> Amounts:

@@ -4,8 +4,8 @@ that thread writes down its stack. Whoever waits does not.
 The signal comes to the thread that used the time, and its stack is written by a handler that does
 not wait for the interpreter's lock. One that looks from another thread sees threads where they give
 the lock up, which is in their calls of the system. Such a handler may, very rarely, find a stack
-half changed and end its process, most of all while modules are imported: it is at work within
-rounds only, and a worker that is lost has its jobs taken over as after any other crash.
+half changed, and then the process crashes: it is at work within rounds only, in no process that has
+anything else to do, and what a lost worker had begun is taken over as after any other crash.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ PAUSE = 0.002
 # Frames as "function (path)", the outermost first, and how often they were seen.
 Stacks = Counter[tuple[str, ...]]
 
-LISTENING = "all_ready (benchmarks/site.py)"
 FRAME = re.compile(r'  File "(.*)", line \d+ in (.*)')
 
 # By the beginning of a frame's path. What has no layer, as most of Python's own library, counts for
@@ -69,6 +68,18 @@ def _turn(*_: object) -> None:
     signal.setitimer(signal.ITIMER_PROF, pause, pause)
 
 
+def of_a_child(folder: Path, action: Callable[[], object]) -> Stacks:
+    """Those of a process of its own that does it."""
+    pid = os.fork()
+    if pid == 0:
+        ready(folder)
+        _turn()
+        action()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return _read(_place(folder, pid), 0)
+
+
 @contextmanager
 def watched(folder: Path, pids: Sequence[int]) -> Iterator[list[Stacks]]:
     """What each of these processes, which are ready for it, writes down within the block."""
@@ -89,8 +100,6 @@ def _tell(pids: Sequence[int]) -> None:
 
 def layer_of(stack: Sequence[str]) -> str:
     """Of the innermost frame that has one."""
-    if LISTENING in stack:
-        return "the benchmark itself, listening"
     for frame in reversed(stack):
         path = _path(frame)
         for layer, beginnings in LAYERS:
