@@ -15,9 +15,7 @@ def tables(found: Found) -> str:
         "Time of processors by layer, in ms a photo": _layers(found),
         "The same by the function of ours that it is spent for": _of_both(found, "purpose", "For"),
         "The same by the function that is at work": _of_both(found, "function", "In"),
-        f"What Postgres plans and executes, {LARGE}, in ms a photo by the clock, locks waited for": _asked(
-            found
-        ),
+        f"Statements, {LARGE}, in ms a photo by the clock, with waits for locks": _asked(found),
         "A verification, and the bare transaction beside it, in ms": _verifications(found),
         "12 megapixels with a worker at rest, in ms after `verify_upload` is called": _way(found),
         "Resident memory with a JPEG of 100 megapixels, in MB, modules by package": _memory(found),
