@@ -21,7 +21,9 @@ _DIRECTION_MARKS = frozenset(
 _UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _PATH_CHARACTERS = str.maketrans({"/": "_", "\\": "_"})
 _ATTR_CHARS = "!#$&+-.^_`|~"  # RFC 8187, section 3.2.1, besides letters and digits
-_UNSAFE_IN_QUOTES = frozenset('"\\%')  # some browsers decode percent signs inside quotes
+# Some browsers decode percent signs inside quotes; Python's own reader of mail headers takes angle
+# brackets around a name for quotes, too.
+_UNSAFE_IN_QUOTES = frozenset('"\\%<>')
 
 
 # The variants of an asset have one name, and a page of them is shown again and again.
