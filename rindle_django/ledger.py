@@ -18,8 +18,8 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest, Now
 
 from rindle_django.conf import config, database
-from rindle_django.lifecycle import Along
 from rindle_django.models import Asset, Key, StoredObject
+from rindle_django.moves import Along, Condition
 from rindle_django.storage import PREFIXES
 
 
@@ -92,8 +92,8 @@ def confirm(stored: StoredObject, **found: Any) -> bool:
 
 def confirmation(stored: StoredObject, **found: Any) -> Along:
     """``confirm`` as a part of a transition."""
-    rows = StoredObject.objects.filter(pk=stored.pk, state="expected")
-    return Along(rows, confirmed(**found))
+    expected = Condition("id = %s AND state = 'expected'", stored.pk)
+    return Along(StoredObject, expected, confirmed(**found))
 
 
 def confirmed(

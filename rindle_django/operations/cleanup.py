@@ -20,10 +20,11 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from rindle_django import events, ledger, telemetry
-from rindle_django.bulk import among, lock_free_assets, move_all
 from rindle_django.conf import config, database
 from rindle_django.errors import RequestRefused, TransientFailure
+from rindle_django.lifecycle import lock_free_assets, move_all
 from rindle_django.models import Asset, Attachment, StoredObject, UploadSession
+from rindle_django.moves import Condition, among
 from rindle_django.operations.retention import count_old_history, prune_history
 from rindle_django.profiles import Profile, chosen
 from rindle_django.progress import advanced
@@ -148,7 +149,7 @@ def _expire_free(batch: Sequence[Overdue], report: AbortReport) -> list[Overdue]
             [each.id for each in ending],
             "expired",
             storages={each.storage for each in ending},
-            condition="expires_at <= statement_timestamp()",
+            where=Condition("expires_at <= statement_timestamp()"),
             reason_code="upload_expired",
         )
     for each in ending:
