@@ -1,8 +1,8 @@
 """Cleanup: uploads that time has run out for, and what they and others leave behind.
 
-Bounded batches in keyset order; each row is decided again under its lock; safe to stop and repeat.
-A batch is changed in a few statements but for those rows that somebody holds: these are waited for
-one by one, with nothing else held.
+Bounded batches, the oldest rows first; each row is decided again under its lock; safe to stop and
+repeat. A batch is changed in a few statements but for those rows that somebody holds: these are
+waited for one by one, with nothing else held.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from rindle_django.errors import RequestRefused, TransientFailure
 from rindle_django.lifecycle import lock_free_assets, move_all
 from rindle_django.models import Asset, Attachment, StoredObject, UploadSession
 from rindle_django.moves import Condition, among
+from rindle_django.operations.beside import side_by_side
 from rindle_django.operations.retention import count_old_history, prune_history
 from rindle_django.profiles import Profile, chosen
 from rindle_django.progress import advanced
@@ -42,6 +43,7 @@ class Overdue(NamedTuple):
     """An upload whose time is over, as it was found."""
 
     id: UUID
+    created_at: datetime
     asset_id: UUID
     storage: str
     traceparent: str
@@ -51,6 +53,7 @@ class Orphan(NamedTuple):
     """An asset that nothing needs, as it was found."""
 
     id: UUID
+    created_at: datetime
     state: str
     storage: str
     traceparent: str
@@ -60,7 +63,19 @@ R = TypeVar("R", Overdue, Orphan)
 
 
 @dataclass
-class AbortReport:
+class _Counts:
+    """Counts of a run, or of a part of one."""
+
+    dry_run: bool
+
+    def add(self, part: _Counts) -> None:
+        for name, count in asdict(part).items():
+            if name != "dry_run":
+                setattr(self, name, getattr(self, name) + count)
+
+
+@dataclass
+class AbortReport(_Counts):
     """Counts of one run of ``abort_incomplete_uploads``."""
 
     dry_run: bool = False
@@ -75,7 +90,7 @@ class AbortReport:
 
 
 @dataclass
-class CleanupReport:
+class CleanupReport(_Counts):
     """Counts of one run of ``cleanup_orphans``; ``*_waiting`` is what a late writer still holds."""
 
     dry_run: bool = True
@@ -116,19 +131,21 @@ def abort_incomplete_uploads(
     overdue = UploadSession.objects.filter(state__in=OPEN_SESSION_STATES, expires_at__lte=Now())
     if profile is not None:
         overdue = overdue.filter(profile__in=_names(chosen(profile)))
-    found = overdue.values_list("pk", "asset_id", "asset__storage", "asset__traceparent")
-    for batch in _batches(Overdue, found, limit):
-        report.sessions_found += len(batch)
-        if dry_run:
-            advanced(len(batch))
-        else:
-            _expire_all(batch, report)
+    found = overdue.values_list(
+        "pk", "created_at", "asset_id", "asset__storage", "asset__traceparent"
+    )
+    side_by_side(
+        _batches(Overdue, found, limit), lambda batch: _expire_all(batch, dry_run), report.add
+    )
     _tell("abort_incomplete_uploads", report)
     return report
 
 
-def _expire_all(batch: Sequence[Overdue], report: AbortReport) -> None:
-    held = batch
+def _expire_all(batch: Sequence[Overdue], dry_run: bool) -> AbortReport:
+    report, held = AbortReport(dry_run=dry_run, sessions_found=len(batch)), batch
+    if dry_run:
+        advanced(len(batch))
+        return report
     try:
         held = _expire_free(batch, report)
     except Exception:
@@ -137,6 +154,7 @@ def _expire_all(batch: Sequence[Overdue], report: AbortReport) -> None:
     for each in held:
         _expire(each, report)
         advanced()
+    return report
 
 
 def _expire_free(batch: Sequence[Overdue], report: AbortReport) -> list[Overdue]:
@@ -191,13 +209,10 @@ def cleanup_orphans(
         orphans = orphans.filter(storage=storage)
     if profile is not None:
         orphans = orphans.filter(profile__in=_names(profiles))
-    found = orphans.values_list("pk", "state", "storage", "traceparent")
-    for batch in _batches(Orphan, found, limit):
-        _count(batch, report)
-        if dry_run:
-            advanced(len(batch))
-        else:
-            _remove_all(batch, report)
+    found = orphans.values_list("pk", "created_at", "state", "storage", "traceparent")
+    side_by_side(
+        _batches(Orphan, found, limit), lambda batch: _clean_up(batch, dry_run), report.add
+    )
     if not dry_run:
         report.temporary_swept = _sweep_storages(profiles, storage)
     else:
@@ -242,6 +257,16 @@ def _orphans() -> QuerySet[Asset]:
     # uploads there are, once for each batch.
     ended_one = Subquery(ended.values("pk")[:1])
     return Asset.objects.alias(ended=ended_one).filter(due).exclude(Exists(attached))
+
+
+def _clean_up(batch: Sequence[Orphan], dry_run: bool) -> CleanupReport:
+    report = CleanupReport(dry_run=dry_run)
+    _count(batch, report)
+    if dry_run:
+        advanced(len(batch))
+    else:
+        _remove_all(batch, report)
+    return report
 
 
 def _count(batch: Sequence[Orphan], report: CleanupReport) -> None:
@@ -304,19 +329,24 @@ def _remove(orphan: Orphan, report: CleanupReport) -> None:
 def _batches(
     kind: type[R], rows: QuerySet[Any, tuple[Any, ...]], limit: int | None
 ) -> Iterator[list[R]]:
-    """All of ``rows`` by ascending key, a bounded number in memory, up to ``limit``."""
-    last, served = None, 0
+    """All of ``rows``, the oldest first, a bounded number in memory, up to ``limit``.
+
+    That is about the order that they lie in: a batch visits few pages, each once.
+    """
+    last: R | None = None
+    served = 0
     while limit is None or served < limit:
-        batch = rows.order_by("pk")
+        batch = rows.order_by("created_at", "pk")
         if last is not None:
-            batch = batch.filter(pk__gt=last)
+            key, moment = last.id, last.created_at
+            batch = batch.filter(created_at__gte=moment).exclude(created_at=moment, pk__lte=key)
         size = BATCH if limit is None else min(BATCH, limit - served)
         found = [kind(*values) for values in batch[:size]]
         if found:
             yield found
         if len(found) < size:
             return
-        last, served = found[-1].id, served + len(found)
+        last, served = found[-1], served + len(found)
 
 
 def _tell(worker: str, report: Any) -> None:
