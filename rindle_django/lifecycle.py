@@ -22,7 +22,16 @@ from rindle_django.actors import actor_id
 from rindle_django.conf import database
 from rindle_django.errors import Misconfigured, RequestRefused
 from rindle_django.models import Asset, Key, Stateful, Transition, UploadSession, Variant
-from rindle_django.moves import ALWAYS, Along, Condition, Move, Moved, carry_out, is_computed
+from rindle_django.moves import (
+    ALWAYS,
+    Along,
+    Condition,
+    Move,
+    Moved,
+    as_array,
+    carry_out,
+    is_computed,
+)
 from rindle_django.outbox import is_heard, tell_once_committed
 from rindle_django.storage import adapter_for
 
@@ -122,7 +131,7 @@ def lock_free_assets(ids: Sequence[Key]) -> list[UUID]:
         cursor.execute(
             "SELECT id FROM rindle_asset WHERE id = ANY(%s::uuid[]) ORDER BY id"
             " FOR UPDATE SKIP LOCKED",
-            [[str(each) for each in ids]],
+            [as_array(ids)],
         )
         return [row[0] for row in cursor.fetchall()]
 

@@ -7,7 +7,7 @@ each such shape; all else is sent as parameters. ``lifecycle`` has the functions
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -40,7 +40,7 @@ ALWAYS = Condition("true")
 
 def among(ids: Sequence[Key], column: str = "id") -> Condition:
     """That ``column`` is one of many ids, sent as one parameter."""
-    return Condition(f"{column} = ANY(%s::uuid[])", _texts(ids))
+    return Condition(f"{column} = ANY(%s::uuid[])", as_array(ids))
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def carry_out(move: Move, ids: Sequence[Key], *, of_assets: bool = False) -> lis
         ends=move.model is Asset and move.to in machine.terminal,
         heard=heard,
     )
-    held = (_texts(ids), sorted(move.sources), *move.where.params)
+    held = (as_array(ids), sorted(move.sources), *move.where.params)
     told = (machine.name, move.to, json.dumps(move.adapters), json.dumps(move.cause))
     with (
         transaction.mark_for_rollback_on_error(using=database()),
@@ -254,5 +254,6 @@ def _field(model: type[Model], name: str) -> Field[Any, Any]:
     return cast("Field[Any, Any]", model._meta.get_field(name))
 
 
-def _texts(ids: Sequence[Key]) -> list[str]:
-    return [str(each) for each in ids]
+def as_array(ids: Iterable[Key]) -> str:
+    """Ids as one parameter, for ``%s::uuid[]``: a list would be written down id by id."""
+    return f"{{{','.join(map(str, ids))}}}"

@@ -11,13 +11,13 @@ import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Now
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, TextField
+from django.db.models.functions import Cast, Now
 
 from rindle_django import events, ledger, telemetry
 from rindle_django.conf import config, database
@@ -37,13 +37,15 @@ from rindle_django.uploads import expire_session
 logger = logging.getLogger(__name__)
 BATCH = 1000
 TEMPORARY_AGE = 86_400.0
+# As a text: of a batch, only the last one's is ever looked at.
+_BORN = Cast("created_at", TextField())
 
 
 class Overdue(NamedTuple):
     """An upload whose time is over, as it was found."""
 
     id: UUID
-    created_at: datetime
+    created_at: str
     asset_id: UUID
     storage: str
     traceparent: str
@@ -53,7 +55,7 @@ class Orphan(NamedTuple):
     """An asset that nothing needs, as it was found."""
 
     id: UUID
-    created_at: datetime
+    created_at: str
     state: str
     storage: str
     traceparent: str
@@ -131,9 +133,7 @@ def abort_incomplete_uploads(
     overdue = UploadSession.objects.filter(state__in=OPEN_SESSION_STATES, expires_at__lte=Now())
     if profile is not None:
         overdue = overdue.filter(profile__in=_names(chosen(profile)))
-    found = overdue.values_list(
-        "pk", "created_at", "asset_id", "asset__storage", "asset__traceparent"
-    )
+    found = overdue.values_list("pk", _BORN, "asset_id", "asset__storage", "asset__traceparent")
     side_by_side(
         _batches(Overdue, found, limit), lambda batch: _expire_all(batch, dry_run), report.add
     )
@@ -209,7 +209,7 @@ def cleanup_orphans(
         orphans = orphans.filter(storage=storage)
     if profile is not None:
         orphans = orphans.filter(profile__in=_names(profiles))
-    found = orphans.values_list("pk", "created_at", "state", "storage", "traceparent")
+    found = orphans.values_list("pk", _BORN, "state", "storage", "traceparent")
     side_by_side(
         _batches(Orphan, found, limit), lambda batch: _clean_up(batch, dry_run), report.add
     )
@@ -338,8 +338,8 @@ def _batches(
     while limit is None or served < limit:
         batch = rows.order_by("created_at", "pk")
         if last is not None:
-            key, moment = last.id, last.created_at
-            batch = batch.filter(created_at__gte=moment).exclude(created_at=moment, pk__lte=key)
+            batch = batch.filter(created_at__gte=last.created_at)
+            batch = batch.exclude(created_at=last.created_at, pk__lte=last.id)
         size = BATCH if limit is None else min(BATCH, limit - served)
         found = [kind(*values) for values in batch[:size]]
         if found:
