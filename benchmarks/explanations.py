@@ -35,12 +35,12 @@ WHY_MISSED: dict[str, str] = {
         "at an eighth. Ours reads it once for all three, at the size that the largest needs, and "
         "two jobs are fetched on the way: about 50 ms pass until the second begins, which include "
         "a frozen copy, its hash and its look inside. The details have libvips' call for the "
-        "largest one, too."
+        "largest one, too. To read the photo once more, at an eighth, would bring the first variant "
+        "by some 25 ms nearer and take 18 ms of the processors from every photo."
     ),
     "memory.peak": (
-        "The decoder alone takes two thirds of what bare libvips does. The rest is the worker: "
-        "Python, Django, psycopg, Procrastinate and ours, 66 MB of modules for the most part. Runs "
-        "differ by more than what is missing."
+        "The decoder alone takes two thirds of what bare libvips does. The rest is the worker, of "
+        "whose 50 MB any worker of Procrastinate in Django has 44: modules, for the most part."
     ),
     "verify.time": (
         "Seven round trips to four, and of the time most is Django's: its rows and statements are "
