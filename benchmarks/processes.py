@@ -37,6 +37,11 @@ def file_of(pid: int, name: str) -> Path:
     return Path(f"/proc/{pid}/{name}")
 
 
+def megabytes(pid: int, file: str, name: str) -> float:
+    lines = file_of(pid, file).read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(name)).split()[1]) / 1024
+
+
 def _stat(pid: int) -> list[str]:
     """The fields behind the name of the program, which may hold blanks."""
     return file_of(pid, "stat").read_text().rpartition(")")[2].split()

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import results
-from benchmarks.explanations import WHY_MISSED
+from benchmarks.explanations import why
+from benchmarks.profile.tables import layers, tables
 from benchmarks.results import ROOT, Results, aim, shown, verdict
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
@@ -36,7 +37,8 @@ def main() -> int:
 
 def write(found: Results) -> None:
     """The table in both pages, and each plot for which there are figures."""
-    text = f"{table(found)}\n{misses(found)}{origin(found)}"
+    profile = found["details"].get("profile")
+    text = f"{table(found)}\n{misses(found)}{tables(profile) if profile else ''}{origin(found)}"
     _put(README, text)
     drawn = [f"![{what}]({path.name})" for path, what in draw(found, PAGE.parent).items()]
     _put(PAGE, "\n\n".join([text.rstrip(), *drawn]) + "\n")
@@ -59,7 +61,7 @@ def table(found: Results) -> str:
 def misses(found: Results) -> str:
     """A line for each target that is missed, with the reason for it."""
     lines = [
-        f"- {each['what']}: {WHY_MISSED.get(key, 'not explained yet.')}"
+        f"- {each['what']}: {why(key, found['details'])}"
         for key, each in found["figures"].items()
         if not each["met"]
     ]
@@ -102,11 +104,16 @@ def draw(found: Results, folder: Path) -> dict[Path, str]:
     )
     written: dict[Path, str] = {}
     details = found["details"].get("images", {})
+    profile = found["details"].get("profile", {})
     series = found["series"].get("scaling", {})
     if details:
         path = folder / "speed-images.svg"
         _save(path, (7.5, 3.2), lambda axes: _bars(axes, details), columns=len(SETS))
         written[path] = "Milliseconds a photo of every contender"
+    if profile:
+        path = folder / "speed-profile.svg"
+        _save(path, (9.5, 3.6), lambda axes: _layers(axes, profile), columns=len(SETS))
+        written[path] = "Milliseconds of processors a photo by layer"
     if series:
         path = folder / "speed-scaling.svg"
         _save(path, (5.0, 3.2), lambda axes: _curves(axes[0], series))
@@ -152,6 +159,21 @@ def _bars(axes: Sequence[Any], details: Mapping[str, float]) -> None:
         each.margins(x=0.15)
         each.set_title(title)
         each.set_xlabel("ms a photo")
+
+
+def _layers(axes: Sequence[Any], profile: Mapping[str, float]) -> None:
+    """What takes most is on top; ours is what we have written."""
+    for each, (which, title) in zip(axes, SETS.items(), strict=True):
+        amounts = dict(reversed(layers(profile, which).items()))
+        bars = each.barh(
+            list(amounts),
+            list(amounts.values()),
+            color=[OURS_COLOUR if name.startswith("ours") else OTHERS_COLOUR for name in amounts],
+        )
+        each.bar_label(bars, labels=[f"{value:.1f}" for value in amounts.values()], padding=3)
+        each.margins(x=0.15)
+        each.set_title(title)
+        each.set_xlabel("ms of processors a photo")
 
 
 def _curves(axes: Any, series: Mapping[str, Sequence[Sequence[float]]]) -> None:

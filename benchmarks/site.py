@@ -30,14 +30,19 @@ LOOK_EVERY = 0.2
 
 
 @contextmanager
-def running_site(settings: str = "benchmarks.images.settings") -> Iterator[Path]:
-    """Django, set up on a database of its own; gives the folder where all files of the run are."""
+def running_site(
+    settings: str = "benchmarks.images.settings", server: Mapping[str, str] | None = None
+) -> Iterator[Path]:
+    """Django, set up on a database of its own; gives the folder where all files of the run are.
+
+    ``server`` has settings of the database server.
+    """
     from example_project.services.postgres import running_postgres
 
     with tempfile.TemporaryDirectory(prefix="rindle-site-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # the database server has a user of its own
-        with running_postgres(folder / "postgres", database="site") as url:
+        with running_postgres(folder / "postgres", database="site", settings=server) as url:
             os.environ |= {
                 "DATABASE_URL": url,
                 "DJANGO_SETTINGS_MODULE": settings,
@@ -82,9 +87,12 @@ class Crew:
 
 
 @contextmanager
-def workers(count: int, folder: Path, more: Mapping[str, str] | None = None) -> Iterator[Crew]:
-    """Workers that wait for jobs. ``more`` is added to their environment."""
-    command = [sys.executable, "-m", "django", "procrastinate", "worker", "--concurrency", "1"]
+def workers(
+    count: int, folder: Path, more: Mapping[str, str] | None = None, through: str = "django"
+) -> Iterator[Crew]:
+    """Workers that wait for jobs. ``more`` is added to their environment, and ``through`` is the
+    module that runs the command."""
+    command = [sys.executable, "-m", through, "procrastinate", "worker", "--concurrency", "1"]
     environment = {**os.environ, **(more or {})}
     with (folder / "workers.log").open("ab") as out:
         crew = Crew(
@@ -170,7 +178,11 @@ class Took:
 
 def make_variants(photos: Sequence[Path], crew: Crew) -> Took:
     """From the first verification until all variants of all photos are ready."""
-    tickets = [arrived(photo) for photo in photos]
+    return finish([arrived(photo) for photo in photos], crew)
+
+
+def finish(tickets: Sequence[str], crew: Crew) -> Took:
+    """The same for photos that have arrived."""
     with Ear() as ear:
         before = crew.cpu_seconds()
         began = time.perf_counter()

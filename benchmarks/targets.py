@@ -67,5 +67,7 @@ TARGETS: dict[str, Target] = {
         _more("scaling.four", "throughput of four ÷ one, on as many cores as there are", None),
         _more("scaling.slow_four", "the same, the storage answering 50 ms later", None),
         _less("transcode.overhead", "transcoding over the bare ffmpeg command line", 3.0, "%"),
+        _less("profile.large", "12–20 MP: processors, all processes, a photo", None, "ms"),
+        _less("profile.small", "1 MP: processors, all processes, a photo", None, "ms"),
     )
 }

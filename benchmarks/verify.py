@@ -52,9 +52,9 @@ def _turns(count: int) -> tuple[float, float]:
     from rindle_django import verify_upload
 
     ours, bare = [], []
-    for ticket in [_arrived() for _ in range(count)]:
+    for ticket in [arrived() for _ in range(count)]:
         ours.append(_seconds(lambda ticket=ticket: verify_upload(ticket)))  # type: ignore[misc]
-        bare.append(_seconds(_insert_and_defer))
+        bare.append(_seconds(insert_and_defer))
     return statistics.median(ours), statistics.median(bare)
 
 
@@ -64,7 +64,7 @@ def _seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _insert_and_defer() -> None:
+def insert_and_defer() -> None:
     from django.db import connection, transaction
 
     from benchmarks.upkeep.tasks import nothing
@@ -74,7 +74,7 @@ def _insert_and_defer() -> None:
         nothing.defer(asset_id="one", variant_name="thumb")
 
 
-def _arrived() -> str:
+def arrived() -> str:
     """The ticket of an upload whose bytes are in the storage."""
     from rindle_django import initiate_upload, sign_upload
     from rindle_django.models import StoredObject
@@ -99,7 +99,7 @@ def _round_trips() -> Counter[str]:
     """How many there are for one verification, by their kind."""
     from rindle_django import verify_upload
 
-    ticket = _arrived()
+    ticket = arrived()
     with _traced() as lines:
         verify_upload(ticket)
     sent = [kind for line in lines if (kind := _kind_of(line))]

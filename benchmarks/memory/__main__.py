@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.images import photos
 from benchmarks.parts import hand_in, parse
-from benchmarks.processes import family, file_of, is_decoder
+from benchmarks.processes import family, file_of, is_decoder, megabytes
 from benchmarks.site import make_variants, running_site, workers
 
 LOOK_EVERY = 0.003
@@ -116,9 +116,9 @@ def _look(pid: int, watch: Watch) -> None:
     shares, resident = 0.0, 0.0
     for each in family(pid):
         try:
-            shares += _megabytes(each, "smaps_rollup", "Pss:")
-            resident += _megabytes(each, "status", "VmRSS:")
-            peak = _megabytes(each, "status", "VmHWM:")
+            shares += megabytes(each, "smaps_rollup", "Pss:")
+            resident += megabytes(each, "status", "VmRSS:")
+            peak = megabytes(each, "status", "VmHWM:")
             kind = "decoder" if is_decoder(each) else "worker"
         except (OSError, StopIteration):  # it ended meanwhile
             continue
@@ -126,11 +126,6 @@ def _look(pid: int, watch: Watch) -> None:
     watch.together = max(watch.together, shares)
     watch.resident = max(watch.resident, resident)
     watch.looks += 1
-
-
-def _megabytes(pid: int, file: str, name: str) -> float:
-    lines = file_of(pid, file).read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(name)).split()[1]) / 1024
 
 
 if __name__ == "__main__":

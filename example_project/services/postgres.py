@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -51,14 +51,21 @@ def ensure_postgres(data_dir: Path, *, database: str = "rindle", durable: bool =
 
 @contextmanager
 def running_postgres(
-    data_dir: Path, *, database: str = "rindle", durable: bool = True
+    data_dir: Path,
+    *,
+    database: str = "rindle",
+    durable: bool = True,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
-    """Give the URL of a running server and stop it afterwards if nobody else uses it."""
+    """Give the URL of a running server and stop it afterwards if nobody else uses it.
+
+    ``settings`` are for the server if this starts it.
+    """
     if url := os.environ.get("DATABASE_URL"):
         yield url
         return
     cluster = Cluster.at(data_dir.resolve())
-    lease = cluster.enter(durable=durable)
+    lease = cluster.enter(durable=durable, settings=settings)
     try:
         yield cluster.open_database(database)
     finally:
@@ -86,12 +93,12 @@ class Cluster:
                 pointer.write_text(tempfile.mkdtemp(prefix="rindle-postgres-") + "\n")
         return cls(directory, Path(pointer.read_text().strip()), user)
 
-    def enter(self, *, durable: bool) -> Lease:
+    def enter(self, *, durable: bool, settings: Mapping[str, str] | None = None) -> Lease:
         """Start the server unless it runs already."""
         with exclusively(self.directory / "start.lock"):
             if self.socket_directory() is None:
                 self._initialise()
-                self._start(durable)
+                self._start(durable, settings)
             return Lease.take(self.directory / "users.lock")
 
     def leave(self, lease: Lease) -> None:
@@ -155,8 +162,8 @@ class Cluster:
         self._run("initdb", "-D", half_made, *identity, *locale, "--no-instructions")
         half_made.rename(self.data)
 
-    def _start(self, durable: bool) -> None:
-        settings = SETTINGS | ({} if durable else UNSAFE_BUT_FAST)
+    def _start(self, durable: bool, more: Mapping[str, str] | None = None) -> None:
+        settings = SETTINGS | ({} if durable else UNSAFE_BUT_FAST) | dict(more or {})
         settings["unix_socket_directories"] = str(self._choose_socket_directory())
         options = shlex.join(f"--{name}={value}" for name, value in settings.items())
         command: list[str | Path] = [
