@@ -49,10 +49,12 @@ def safe_name(filename: str) -> str:
     """``filename`` without path, control and direction characters, at most 200 bytes of UTF-8."""
     seen = "".join(
         character
-        for character in unicodedata.normalize("NFC", filename)
+        for character in filename
         if character not in _DIRECTION_MARKS and unicodedata.category(character) not in _UNSEEN
     )
-    return _trimmed(_shortened(_trimmed(seen.translate(_PATH_CHARACTERS))))
+    # Only now: what was taken out may have stood between a letter and its accent.
+    whole = unicodedata.normalize("NFC", seen)
+    return _trimmed(_shortened(_trimmed(whole.translate(_PATH_CHARACTERS))))
 
 
 def _trimmed(name: str) -> str:

@@ -102,6 +102,7 @@ def test_the_quoted_name_stays_in_its_quotes(name):
 
 
 @given(NASTY)
+@example("a\u202e\u0301")
 def test_a_safe_name_is_safe_and_stays_the_same(name):
     safe = safe_name(name)
 
