@@ -59,7 +59,9 @@ WHY_MISSED: dict[str, str] = {
         "three, at the size that the largest needs: libvips alone takes "
         "{latency[libvips alone, large, ms]:.0f} ms for that one. By the timeline "
         "{until_render:.0f} ms pass until rendering begins, which are the verification, jobs being "
-        "fetched, a frozen copy, its hash and its look inside."
+        "fetched, a frozen copy, its hash and its look inside. To read the photo once more, at an "
+        "eighth, would bring the first variant some 25 ms nearer and take 18 ms of the processors "
+        "from every photo."
     ),
     "memory.peak": (
         "The decoder alone takes {memory[decoder alone over bare libvips]:.2f} of what bare "

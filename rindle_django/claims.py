@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, InterfaceError, connections
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
@@ -24,6 +24,7 @@ from rindle_django.conf import config
 from rindle_django.interruption import interrupted_when
 from rindle_django.lifecycle import transition_all
 from rindle_django.models import Claimable, StoredObject
+from rindle_django.moves import Condition
 
 logger = logging.getLogger(__name__)
 C = TypeVar("C", bound=Claimable)
@@ -38,13 +39,13 @@ LOOK_EVERY = 2.0
 TELL_EVERY = 1.0
 
 
-def unclaimed() -> Q:
-    return Q(lease_until__isnull=True) | Q(lease_until__lte=Now())
+def unclaimed() -> Condition:
+    return Condition("lease_until IS NULL OR lease_until <= statement_timestamp()")
 
 
-def held(row: Claimable) -> Q:
-    """Condition: nobody has taken ``row`` over since this holder claimed it."""
-    return Q(fence=row.fence)
+def held(row: Claimable) -> Condition:
+    """That nobody has taken ``row`` over since this holder claimed it."""
+    return Condition("fence = %s", row.fence)
 
 
 def take(row: Claimable, working_state: str) -> bool:

@@ -18,8 +18,8 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest, Now
 
 from rindle_django.conf import config, database
-from rindle_django.lifecycle import Along
 from rindle_django.models import Asset, Key, StoredObject
+from rindle_django.moves import Along, Condition, as_array
 from rindle_django.storage import PREFIXES
 
 
@@ -92,8 +92,8 @@ def confirm(stored: StoredObject, **found: Any) -> bool:
 
 def confirmation(stored: StoredObject, **found: Any) -> Along:
     """``confirm`` as a part of a transition."""
-    rows = StoredObject.objects.filter(pk=stored.pk, state="expected")
-    return Along(rows, confirmed(**found))
+    expected = Condition("id = %s AND state = 'expected'", stored.pk)
+    return Along(StoredObject, expected, confirmed(**found))
 
 
 def confirmed(
@@ -157,7 +157,7 @@ WHERE asset_id = ANY(%s::uuid[]) AND (
 def doom_all_of(asset_ids: Collection[Key]) -> None:
     """``doom`` what there is of many assets, in one statement; what is ``retired``, at once."""
     with connections[database()].cursor() as cursor:
-        cursor.execute(_DOOM_OF_ASSETS, [[str(each) for each in asset_ids]])
+        cursor.execute(_DOOM_OF_ASSETS, [as_array(asset_ids)])
 
 
 _LEFT_OF_ASSETS = """
@@ -174,7 +174,7 @@ def waiting_of(asset_ids: Collection[Key]) -> dict[UUID, int]:
     """Of many assets those that something is left of, but nothing that is ``deletable`` by now,
     with the number of their doomed objects."""
     with connections[database()].cursor() as cursor:
-        cursor.execute(_LEFT_OF_ASSETS, [[str(each) for each in asset_ids]])
+        cursor.execute(_LEFT_OF_ASSETS, [as_array(asset_ids)])
         found = cursor.fetchall()
     return {asset_id: doomed for asset_id, doomed, deletable in found if not deletable}
 

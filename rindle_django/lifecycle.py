@@ -1,4 +1,4 @@
-"""The one primitive that changes a state.
+"""The primitives that change a state: of rows at hand, and of many by their ids.
 
 A transition is a conditional write: it happens if the row is still in a state that has the edge,
 else nothing happens and the caller is told. History is written in the same transaction; events
@@ -7,25 +7,31 @@ leave after the outermost commit.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, connections, models, transaction
-from django.db.models.expressions import RawSQL
+from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.models.functions import Now
-from django.db.models.sql import UpdateQuery
 
 from rindle_django.actors import actor_id
 from rindle_django.conf import database
 from rindle_django.errors import Misconfigured, RequestRefused
 from rindle_django.models import Asset, Key, Stateful, Transition, UploadSession, Variant
+from rindle_django.moves import (
+    ALWAYS,
+    Along,
+    Condition,
+    Move,
+    Moved,
+    as_array,
+    carry_out,
+    is_computed,
+)
 from rindle_django.outbox import is_heard, tell_once_committed
 from rindle_django.storage import adapter_for
 
@@ -84,12 +90,10 @@ def locked(asset_id: Key) -> Iterator[Asset]:
         yield asset
 
 
-def lock_of(asset: Asset) -> models.QuerySet[Asset]:
-    """The asset's row, locked by the statement whose condition this is, before what it depends on.
-
-    Inside a transaction.
-    """
-    return Asset.objects.select_for_update().filter(pk=asset.pk)
+def lock_of(asset: Asset) -> Condition:
+    """That a row is ``asset``'s, which the statement with this condition locks before it locks the
+    row. Inside a transaction."""
+    return Condition("asset_id IN (SELECT id FROM rindle_asset WHERE id = %s FOR UPDATE)", asset.pk)
 
 
 @contextmanager
@@ -118,12 +122,18 @@ def persistently(decide: Callable[[], T]) -> T:
     return decide()
 
 
-@dataclass(frozen=True)
-class Along:
-    """An update of other rows that is part of a transition: it happens if a row moves."""
+def lock_free_assets(ids: Sequence[Key]) -> list[UUID]:
+    """Lock those of these assets that nobody else holds, in the order of their ids.
 
-    rows: models.QuerySet[Any]
-    fields: Mapping[str, Any]
+    A transaction that holds many is not to wait for anybody: all that it holds would wait along.
+    """
+    with connections[database()].cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM rindle_asset WHERE id = ANY(%s::uuid[]) ORDER BY id"
+            " FOR UPDATE SKIP LOCKED",
+            [as_array(ids)],
+        )
+        return [row[0] for row in cursor.fetchall()]
 
 
 def transition(
@@ -131,7 +141,7 @@ def transition(
     to: str,
     *,
     only_from: Collection[str] | None = None,
-    where: models.Q | None = None,
+    where: Condition = ALWAYS,
     along: Along | None = None,
     **fields: Any,
 ) -> bool:
@@ -151,7 +161,7 @@ def transition_all(
     to: str,
     *,
     only_from: Collection[str] | None = None,
-    where: models.Q | None = None,
+    where: Condition = ALWAYS,
     along: Along | None = None,
     **fields: Any,
 ) -> list[Stateful]:
@@ -159,111 +169,53 @@ def transition_all(
     sources = rows[0].machine.sources_of(to, named=only_from) if rows else None
     if not sources:
         return []
-    keys = [row.pk for row in rows]
-    eligible = type(rows[0]).objects.filter(where or models.Q(), pk__in=keys, state__in=sources)
-    changes = {"state": to, **rows[0].momentary, **fields}
-    moved = _move(eligible, rows, changes, along)
-    _refresh([row for row in rows if row.pk in moved], changes, moved)
-    return [row for row in rows if row.pk in moved]
-
-
-MOVE = """\
-WITH eligible AS ({eligible} FOR UPDATE),
-moved AS ({update} RETURNING id, reason_code{computed}),{along}
-told AS (
-    INSERT INTO rindle_transition ({columns})
-    SELECT %s, moved.id, entry.asset_id, eligible.state, %s, entry.profile, entry.adapter,
-           moved.reason_code, entry.cause::jsonb, entry.metadata::jsonb, statement_timestamp(),
-           {emitted}
-    FROM moved JOIN eligible USING (id) JOIN {entries} USING (id)
-    ORDER BY entry.position
-    RETURNING id, subject_id
-)
-SELECT told.id, moved.id{computed} FROM told JOIN moved ON moved.id = told.subject_id
-"""
-ENTRIES = """
-unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[])
-WITH ORDINALITY AS entry (id, asset_id, profile, adapter, cause, metadata, position)
-"""
-COLUMNS = (
-    "subject, subject_id, asset_id, from_state, to_state, profile, adapter, reason_code, cause,"
-    " metadata, at, emitted_at"
-)
-
-
-def _move(
-    eligible: models.QuerySet[Any],
-    rows: Sequence[Stateful],
-    changes: Mapping[str, Any],
-    along: Along | None,
-) -> dict[Any, list[Any]]:
-    """Compare, set and write history down, in one statement; what it computed, by the ids of the
-    rows that moved.
-
-    The rows are locked in the order of their ids before any is written.
-    """
-    model, machine, alias = type(rows[0]), rows[0].machine, database()
-    heard = is_heard(machine.name, changes["state"])
-    chosen = eligible.order_by("id").values_list("id", "state")
-    lock, lock_params = chosen.query.get_compiler(alias).as_sql()
-    update, update_params = _update_of(
-        model.objects.filter(pk__in=RawSQL("SELECT id FROM eligible", ())),
-        {**changes, "updated_at": Now()},
+    changes = {**rows[0].momentary, **fields}
+    move = Move(
+        type(rows[0]),
+        to,
+        sources,
+        changes,
+        current_cause(),
+        _adapters({_asset_of(row).storage for row in rows}),
+        where,
+        along,
+        read_back=[name for name, value in changes.items() if is_computed(value)],
     )
-    others, others_params = _written_along(along)
-    computed = "".join(f", moved.{column}" for column in _computed(changes))
-    statement = MOVE.format(
-        eligible=lock,
-        update=update,
-        along=others,
-        computed=computed.replace("moved.", ""),
-        columns=COLUMNS,
-        entries=ENTRIES,
-        # What nobody hears is written as sent: to mark it would be to write it again.
-        emitted="NULL" if heard else "statement_timestamp()",
-    )
-    told = (machine.name, changes["state"], *_entries(rows, changes))
-    with (
-        transaction.mark_for_rollback_on_error(using=alias),
-        connections[alias].cursor() as cursor,
-    ):
-        cursor.execute(statement, (*lock_params, *update_params, *others_params, *told))
-        found = cursor.fetchall()
-    if heard:
-        tell_once_committed([entry for entry, *_ in found])
-    return {pk: values for _, pk, *values in found}
-
-
-def _written_along(along: Along | None) -> tuple[str, Sequence[Any]]:
-    if along is None:
-        return "", ()
-    rows = along.rows.filter(RawSQL("EXISTS (SELECT FROM moved)", (), models.BooleanField()))
-    update, params = _update_of(rows, along.fields)
-    return f"\nalong AS ({update}),", params
-
-
-def _update_of(rows: models.QuerySet[Any], changes: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
-    query = rows.query.chain(UpdateQuery)
-    query.add_update_values(changes)  # type: ignore[attr-defined]
-    statement, params = query.get_compiler(database()).as_sql()
-    return statement, params
-
-
-def _computed(changes: Mapping[str, Any]) -> list[str]:
-    return [name for name, value in changes.items() if hasattr(value, "resolve_expression")]
-
-
-def _refresh(
-    rows: Sequence[Stateful], changes: Mapping[str, Any], computed: Mapping[Any, Sequence[Any]]
-) -> None:
-    """Carry over what was written, and what the database worked out."""
-    names = _computed(changes)
-    for row in rows:
-        for name, value in changes.items():
-            if name not in names:
-                setattr(row, name, value)
-        for name, value in zip(names, computed[row.pk], strict=True):
+    found = {each.id: each for each in carry_out(move, [row.pk for row in rows])}
+    moved = [row for row in rows if row.pk in found]
+    for row in moved:
+        worked_out = dict(zip(move.read_back, found[row.pk].values, strict=True))
+        for name, value in {"state": to, **changes, **worked_out}.items():
             setattr(row, name, value)
+    return moved
+
+
+def move_all(
+    model: type[Stateful],
+    ids: Sequence[Key],
+    to: str,
+    *,
+    of_assets: bool = False,
+    only_from: Collection[str] | None = None,
+    storages: Collection[str],
+    where: Condition = ALWAYS,
+    **fields: Any,
+) -> list[Moved]:
+    """``transition_all`` without a row being loaded, for what goes through whole tables.
+
+    Called inside a transaction that holds the assets of these rows. ``ids`` are the rows' own, or
+    their assets'. ``storages`` are the aliases that the assets are in.
+    """
+    sources = model.machine.sources_of(to, named=only_from) if ids else None
+    if not sources:
+        return []
+    changes = {**model.momentary, **fields}
+    move = Move(model, to, sources, changes, current_cause(), _adapters(storages), where)
+    return carry_out(move, ids, of_assets=of_assets)
+
+
+def _adapters(storages: Collection[str]) -> dict[str, str]:
+    return {alias: adapter_name(alias) for alias in storages}
 
 
 def record_births(rows: Sequence[Stateful]) -> None:
@@ -289,30 +241,6 @@ def _birth_of(row: Stateful) -> Transition:
         metadata=_metadata_of(row),
         emitted_at=None if told else Now(),
     )
-
-
-def _entries(rows: Sequence[Stateful], changes: Mapping[str, Any]) -> list[list[Any]]:
-    """What history says of each row beside its states, a list for each column."""
-    columns: list[list[Any]] = [[], [], [], [], [], []]
-    for row in rows:
-        asset = _asset_of(row)
-        entry = (
-            row.pk,
-            asset.pk,
-            asset.profile,
-            adapter_name(asset.storage),
-            json.dumps({**current_cause(), **_trace_left_by(row, changes["state"])}),
-            json.dumps(_metadata_of(row)),
-        )
-        for column, value in zip(columns, entry, strict=True):
-            column.append(value)
-    return columns
-
-
-def _trace_left_by(row: Stateful, to: str) -> dict[str, str]:
-    """The row of a deleted asset goes; what deletes its objects goes on with its trace."""
-    left = isinstance(row, Asset) and to in row.machine.terminal and row.traceparent
-    return {"trace": left} if left else {}
 
 
 def _asset_of(row: Stateful) -> Asset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,6 +25,19 @@ def followed_by(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
+
+
+@contextmanager
+def taking_turns() -> Iterator[None]:
+    """Inside, the listener hears of one thread's work at a time."""
+    listener, turn = _listener.get(), threading.Lock()
+
+    def listen(done: int, of: int | None) -> None:
+        with turn:
+            listener(done, of)
+
+    with followed_by(listen):
+        yield
 
 
 def advanced(done: int = 1, *, of: int | None = None) -> None:

@@ -22,11 +22,10 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Now
 
 from rindle_django import jobs, ledger, telemetry
-from rindle_django.bulk import lock_free_assets, move_all
 from rindle_django.claims import AT_REST
 from rindle_django.conf import config, database
 from rindle_django.errors import RequestRefused, TransientFailure, reason_code
-from rindle_django.lifecycle import locked, transition_all
+from rindle_django.lifecycle import lock_free_assets, locked, move_all, transition_all
 from rindle_django.models import (
     Asset,
     Attachment,
@@ -37,6 +36,7 @@ from rindle_django.models import (
     UploadSession,
     Variant,
 )
+from rindle_django.moves import Condition
 from rindle_django.states import OPEN_SESSION_STATES, VARIANT
 from rindle_django.storage import Deletion, adapter_for
 
@@ -47,7 +47,9 @@ FULL_CALL = 1000
 # Assets that are tombstoned to fill it, of as many objects as an image has.
 OTHERS = 250
 
-_UNATTACHED = "NOT EXISTS (SELECT FROM rindle_attachment a WHERE a.asset_id = rindle_asset.id)"
+_UNATTACHED = Condition(
+    "NOT EXISTS (SELECT FROM rindle_attachment a WHERE a.asset_id = rindle_asset.id)"
+)
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,9 @@ def discard_free(asset_ids: Sequence[Key], *, state: str, storages: Collection[s
             "deleted",
             only_from={state},
             storages=storages,
-            condition=_UNATTACHED,
+            where=_UNATTACHED,
             lease_until=None,
-            wake_at=timedelta(seconds=config().RECONCILE_GRACE),
+            wake_at=_watched(),
         )
         deleted = [each.id for each in moved]
         if deleted:

@@ -242,6 +242,8 @@ def _environment(folder: Path) -> dict[str, str]:
         "VIPS_BLOCK_UNTRUSTED": "1",
         "VIPS_CONCURRENCY": "1",  # workers run side by side already
         "VIPS_DISC_THRESHOLD": "1000g",  # no temporary files: they would fail, memory is bounded
-        "MALLOC_ARENA_MAX": "2",  # each arena reserves 64 MB of the address space allowed
+        # One at work at a time has no use for more: each keeps what it once had, and reserves 64 MB
+        # of the address space allowed.
+        "MALLOC_ARENA_MAX": "1",
         "OMP_NUM_THREADS": "1",
     }

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, Generic
 
 from rindle_django.errors import RindleError
 from rindle_django.media.backends import ANIMATED_TYPES, ImageBackend, Picture
@@ -18,6 +17,9 @@ from rindle_django.media.limits import ImageHeader, Limits, check_header
 from rindle_django.media.thumbhash import MOST_SIDE, thumbhash
 from rindle_django.media.verdicts import verdict
 from rindle_django.profiles.recipes import ImageRecipe
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 
 from rindle_django.errors import ContentRefused, RindleError, TransientFailure
 from rindle_django.media import wire
@@ -26,6 +27,14 @@ MAX_IDLE = 60.0
 
 # A hang that computed for less than this share of its time was waiting for the machine.
 _BUSY_SHARE = 0.25
+
+
+def prepare(limits: Budget) -> None:
+    """Have a decoder at hand by the time that it is asked: if there is none, one starts meanwhile.
+
+    It has seen no file yet, like every other that has just started.
+    """
+    _pool.prepare(limits.memory_bytes)
 
 
 def ask(
@@ -106,27 +115,51 @@ def _blame(death: Died, limits: Budget) -> RindleError:
 
 
 def close_all() -> None:
-    """End every idle decoder of this process."""
+    """End every decoder of this process that is idle, or about to be."""
     _pool.clear()
 
 
 class _Pool:
-    """Idle decoders, last used first, and the thread that starts and retires them."""
+    """Idle decoders, last used first, those that are coming, and the thread that starts and retires
+    them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[Decoder] = []
+        self._coming: dict[int, Future[Decoder]] = {}
         self._wishes: queue.SimpleQueue[tuple[int, Future[Decoder]]] = queue.SimpleQueue()
         self._keeper: threading.Thread | None = None
+
+    def prepare(self, memory_bytes: int) -> None:
+        self._retire()
+        coming: Future[Decoder] = Future()
+        with self._lock:
+            if memory_bytes in self._coming or self._at_hand(memory_bytes):
+                return
+            self._coming[memory_bytes] = coming
+        coming.add_done_callback(partial(self._arrive, memory_bytes))
+        self._wish(memory_bytes, coming)
 
     def take(self, memory_bytes: int) -> Decoder:
         self._retire()
         with self._lock:
-            for decoder in reversed(self._idle):
-                if decoder.memory_bytes == memory_bytes:
-                    self._idle.remove(decoder)
-                    return decoder
-        return self.fresh(memory_bytes)
+            if (decoder := self._at_hand(memory_bytes)) is not None:
+                self._idle.remove(decoder)
+                return decoder
+            coming = self._coming.pop(memory_bytes, None)
+        return self.fresh(memory_bytes) if coming is None else coming.result()
+
+    def _at_hand(self, memory_bytes: int) -> Decoder | None:
+        fitting = (each for each in reversed(self._idle) if each.memory_bytes == memory_bytes)
+        return next(fitting, None)
+
+    def _arrive(self, memory_bytes: int, coming: Future[Decoder]) -> None:
+        """Nobody has waited for it: it is idle. A failure is told to the next who asks."""
+        with self._lock:
+            if self._coming.get(memory_bytes) is coming:
+                del self._coming[memory_bytes]
+                if coming.exception() is None:
+                    self._idle.append(coming.result())
 
     def give_back(self, decoder: Decoder) -> None:
         if _worn_out(decoder):
@@ -138,7 +171,9 @@ class _Pool:
     def clear(self) -> None:
         with self._lock:
             idle, self._idle = self._idle, []
-        for decoder in idle:
+            coming, self._coming = self._coming, {}
+        arrived = [each.result() for each in coming.values() if each.exception() is None]
+        for decoder in (*idle, *arrived):
             decoder.close()
 
     def disown(self) -> None:
@@ -147,9 +182,13 @@ class _Pool:
 
     def fresh(self, memory_bytes: int) -> Decoder:
         """A newly started decoder. Raises TransientFailure("decoder_unavailable")."""
+        wish: Future[Decoder] = Future()
+        self._wish(memory_bytes, wish)
+        return wish.result()
+
+    def _wish(self, memory_bytes: int, wish: Future[Decoder]) -> None:
         # The kernel's parent-death signal fires when the *thread* that started a child ends, and
         # a worker's threads come and go (matrix row 8): so one thread starts them all.
-        wish: Future[Decoder] = Future()
         with self._lock:
             if self._keeper is None or not self._keeper.is_alive():
                 self._keeper = threading.Thread(
@@ -157,7 +196,6 @@ class _Pool:
                 )
                 self._keeper.start()
         self._wishes.put((memory_bytes, wish))
-        return wish.result()
 
     def _keep(self) -> None:
         while True:

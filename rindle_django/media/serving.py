@@ -17,7 +17,6 @@ from rindle_django.media import wire
 from rindle_django.media.av.needs import cannot_look_into
 from rindle_django.media.backends import available, backend_named
 from rindle_django.media.confinement import allow_cpu
-from rindle_django.media.description import describe
 from rindle_django.media.rendering import Rendered, probe, render_all
 from rindle_django.media.verdicts import verdict
 
@@ -57,7 +56,7 @@ def _serve(message: wire.Message) -> Iterator[wire.Message]:
         yield {"formats": {name: sorted(each.decodes()) for name, each in available().items()}}
         return
     if message["operation"] == "describe":
-        yield describe()
+        yield _describe()
         return
     if message["operation"] == "describe_media":
         yield _describe_media()
@@ -97,6 +96,13 @@ def _look_into(message: wire.Message, path: Path) -> wire.Message:
         return {"facts": asdict(inspecting.look_into(path, mime, limits))}
     except Exception as error:
         return {"error": wire.error_message(inspecting.verdict(error, path, limits))}
+
+
+def _describe() -> wire.Message:
+    """What this takes is loaded by the doctor, who seldom comes."""
+    from rindle_django.media.description import describe
+
+    return describe()
 
 
 def _describe_media() -> wire.Message:

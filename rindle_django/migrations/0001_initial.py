@@ -227,8 +227,8 @@ class Migration(migrations.Migration):
                 ('wake_at', models.DateTimeField(null=True)),
                 ('gone_at', models.DateTimeField(null=True)),
                 ('confirmation', models.TextField(blank=True, default='')),
-                ('asset', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='objects_ledger', to='rindle.asset')),
-                ('part_of', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='parts', to='rindle.storedobject', verbose_name='part of')),
+                ('asset', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='objects_ledger', to='rindle.asset')),
+                ('part_of', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='parts', to='rindle.storedobject', verbose_name='part of')),
             ],
             options={
                 'verbose_name': 'stored object',
@@ -317,7 +317,7 @@ class Migration(migrations.Migration):
                 ('progress', models.PositiveSmallIntegerField(editable=False, null=True)),
                 ('generated_at', models.DateTimeField(null=True)),
                 ('priority', models.SmallIntegerField(db_default=0, default=0, editable=False)),
-                ('asset', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='variants', to='rindle.asset')),
+                ('asset', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='variants', to='rindle.asset')),
                 ('object', models.OneToOneField(null=True, on_delete=django.db.models.deletion.RESTRICT, related_name='published_as', to='rindle.storedobject', verbose_name='object')),
             ],
             options={
@@ -374,6 +374,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='storedobject',
             index=models.Index(condition=models.Q(('state', 'present'), _negated=True), fields=['state', '-created_at'], name='rindle_object_not_present'),
+        ),
+        migrations.AddIndex(
+            model_name='storedobject',
+            index=models.Index(condition=models.Q(('part_of__isnull', False)), fields=['part_of'], name='rindle_object_part'),
         ),
         migrations.AddIndex(
             model_name='storedobject',

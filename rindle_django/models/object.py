@@ -23,9 +23,13 @@ class StoredObject(Stateful):
 
     machine: ClassVar[Machine] = OBJECT
 
-    # Not enforced: the receipt outlives its asset.
+    # Not enforced: the receipt outlives its asset. Its index is the one with the state.
     asset = models.ForeignKey(
-        Asset, on_delete=models.DO_NOTHING, db_constraint=False, related_name="objects_ledger"
+        Asset,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="objects_ledger",
     )
     purpose = models.TextField()
     # The main object of an output of several files. They are served, kept and purged together.
@@ -34,6 +38,7 @@ class StoredObject(Stateful):
         on_delete=models.DO_NOTHING,
         null=True,
         db_constraint=False,
+        db_index=False,
         related_name="parts",
         verbose_name=_("part of"),
     )
@@ -71,6 +76,12 @@ class StoredObject(Stateful):
                 fields=["state", "-created_at"],
                 name="rindle_object_not_present",
                 condition=~models.Q(state="present"),
+            ),
+            # Nearly all objects are whole outputs.
+            models.Index(
+                fields=["part_of"],
+                name="rindle_object_part",
+                condition=models.Q(part_of__isnull=False),
             ),
             # What the storage would not delete.
             models.Index(

@@ -22,7 +22,10 @@ class Variant(Claimable):
     momentary: ClassVar[Mapping[str, Any]] = {"progress": None}
     wanted: ClassVar[models.Q] = ~models.Q(asset__state__in=ABSORBING_ASSET_STATES)
 
-    asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="variants")
+    # Its index is the one with the name.
+    asset = models.ForeignKey(
+        Asset, on_delete=models.CASCADE, db_index=False, related_name="variants"
+    )
     name = models.TextField()
     kind = models.TextField()
     # The recipe that is wanted; ``published_digest`` is the one that ``object`` was made by.

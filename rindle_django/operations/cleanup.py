@@ -1,8 +1,8 @@
 """Cleanup: uploads that time has run out for, and what they and others leave behind.
 
-Bounded batches in keyset order; each row is decided again under its lock; safe to stop and repeat.
-A batch is changed in a few statements but for those rows that somebody holds: these are waited for
-one by one, with nothing else held.
+Bounded batches, the oldest rows first; each row is decided again under its lock; safe to stop and
+repeat. A batch is changed in a few statements but for those rows that somebody holds: these are
+waited for one by one, with nothing else held.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Now
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, TextField
+from django.db.models.functions import Cast, Now
 
 from rindle_django import events, ledger, telemetry
-from rindle_django.bulk import among, lock_free_assets, move_all
 from rindle_django.conf import config, database
 from rindle_django.errors import RequestRefused, TransientFailure
+from rindle_django.lifecycle import lock_free_assets, move_all
 from rindle_django.models import Asset, Attachment, StoredObject, UploadSession
+from rindle_django.moves import Condition, among
+from rindle_django.operations.beside import side_by_side
 from rindle_django.operations.retention import count_old_history, prune_history
 from rindle_django.profiles import Profile, chosen
 from rindle_django.progress import advanced
@@ -35,12 +37,15 @@ from rindle_django.uploads import expire_session
 logger = logging.getLogger(__name__)
 BATCH = 1000
 TEMPORARY_AGE = 86_400.0
+# As a text: of a batch, only the last one's is ever looked at.
+_BORN = Cast("created_at", TextField())
 
 
 class Overdue(NamedTuple):
     """An upload whose time is over, as it was found."""
 
     id: UUID
+    created_at: str
     asset_id: UUID
     storage: str
     traceparent: str
@@ -50,6 +55,7 @@ class Orphan(NamedTuple):
     """An asset that nothing needs, as it was found."""
 
     id: UUID
+    created_at: str
     state: str
     storage: str
     traceparent: str
@@ -59,7 +65,19 @@ R = TypeVar("R", Overdue, Orphan)
 
 
 @dataclass
-class AbortReport:
+class _Counts:
+    """Counts of a run, or of a part of one."""
+
+    dry_run: bool
+
+    def add(self, part: _Counts) -> None:
+        for name, count in asdict(part).items():
+            if name != "dry_run":
+                setattr(self, name, getattr(self, name) + count)
+
+
+@dataclass
+class AbortReport(_Counts):
     """Counts of one run of ``abort_incomplete_uploads``."""
 
     dry_run: bool = False
@@ -74,7 +92,7 @@ class AbortReport:
 
 
 @dataclass
-class CleanupReport:
+class CleanupReport(_Counts):
     """Counts of one run of ``cleanup_orphans``; ``*_waiting`` is what a late writer still holds."""
 
     dry_run: bool = True
@@ -115,19 +133,19 @@ def abort_incomplete_uploads(
     overdue = UploadSession.objects.filter(state__in=OPEN_SESSION_STATES, expires_at__lte=Now())
     if profile is not None:
         overdue = overdue.filter(profile__in=_names(chosen(profile)))
-    found = overdue.values_list("pk", "asset_id", "asset__storage", "asset__traceparent")
-    for batch in _batches(Overdue, found, limit):
-        report.sessions_found += len(batch)
-        if dry_run:
-            advanced(len(batch))
-        else:
-            _expire_all(batch, report)
+    found = overdue.values_list("pk", _BORN, "asset_id", "asset__storage", "asset__traceparent")
+    side_by_side(
+        _batches(Overdue, found, limit), lambda batch: _expire_all(batch, dry_run), report.add
+    )
     _tell("abort_incomplete_uploads", report)
     return report
 
 
-def _expire_all(batch: Sequence[Overdue], report: AbortReport) -> None:
-    held = batch
+def _expire_all(batch: Sequence[Overdue], dry_run: bool) -> AbortReport:
+    report, held = AbortReport(dry_run=dry_run, sessions_found=len(batch)), batch
+    if dry_run:
+        advanced(len(batch))
+        return report
     try:
         held = _expire_free(batch, report)
     except Exception:
@@ -136,6 +154,7 @@ def _expire_all(batch: Sequence[Overdue], report: AbortReport) -> None:
     for each in held:
         _expire(each, report)
         advanced()
+    return report
 
 
 def _expire_free(batch: Sequence[Overdue], report: AbortReport) -> list[Overdue]:
@@ -148,7 +167,7 @@ def _expire_free(batch: Sequence[Overdue], report: AbortReport) -> list[Overdue]
             [each.id for each in ending],
             "expired",
             storages={each.storage for each in ending},
-            condition="expires_at <= statement_timestamp()",
+            where=Condition("expires_at <= statement_timestamp()"),
             reason_code="upload_expired",
         )
     for each in ending:
@@ -190,13 +209,10 @@ def cleanup_orphans(
         orphans = orphans.filter(storage=storage)
     if profile is not None:
         orphans = orphans.filter(profile__in=_names(profiles))
-    found = orphans.values_list("pk", "state", "storage", "traceparent")
-    for batch in _batches(Orphan, found, limit):
-        _count(batch, report)
-        if dry_run:
-            advanced(len(batch))
-        else:
-            _remove_all(batch, report)
+    found = orphans.values_list("pk", _BORN, "state", "storage", "traceparent")
+    side_by_side(
+        _batches(Orphan, found, limit), lambda batch: _clean_up(batch, dry_run), report.add
+    )
     if not dry_run:
         report.temporary_swept = _sweep_storages(profiles, storage)
     else:
@@ -241,6 +257,16 @@ def _orphans() -> QuerySet[Asset]:
     # uploads there are, once for each batch.
     ended_one = Subquery(ended.values("pk")[:1])
     return Asset.objects.alias(ended=ended_one).filter(due).exclude(Exists(attached))
+
+
+def _clean_up(batch: Sequence[Orphan], dry_run: bool) -> CleanupReport:
+    report = CleanupReport(dry_run=dry_run)
+    _count(batch, report)
+    if dry_run:
+        advanced(len(batch))
+    else:
+        _remove_all(batch, report)
+    return report
 
 
 def _count(batch: Sequence[Orphan], report: CleanupReport) -> None:
@@ -303,19 +329,24 @@ def _remove(orphan: Orphan, report: CleanupReport) -> None:
 def _batches(
     kind: type[R], rows: QuerySet[Any, tuple[Any, ...]], limit: int | None
 ) -> Iterator[list[R]]:
-    """All of ``rows`` by ascending key, a bounded number in memory, up to ``limit``."""
-    last, served = None, 0
+    """All of ``rows``, the oldest first, a bounded number in memory, up to ``limit``.
+
+    That is about the order that they lie in: a batch visits few pages, each once.
+    """
+    last: R | None = None
+    served = 0
     while limit is None or served < limit:
-        batch = rows.order_by("pk")
+        batch = rows.order_by("created_at", "pk")
         if last is not None:
-            batch = batch.filter(pk__gt=last)
+            batch = batch.filter(created_at__gte=last.created_at)
+            batch = batch.exclude(created_at=last.created_at, pk__lte=last.id)
         size = BATCH if limit is None else min(BATCH, limit - served)
         found = [kind(*values) for values in batch[:size]]
         if found:
             yield found
         if len(found) < size:
             return
-        last, served = found[-1].id, served + len(found)
+        last, served = found[-1], served + len(found)
 
 
 def _tell(worker: str, report: Any) -> None:

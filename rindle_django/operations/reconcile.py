@@ -7,7 +7,7 @@ that died. A job rung for twice finds nothing to do.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
@@ -20,6 +20,7 @@ from django.db.models.functions import Now
 from rindle_django import jobs, ledger, telemetry, workspace
 from rindle_django.conf import config, database
 from rindle_django.models import Asset, Batch, StoredObject, Transition, Variant
+from rindle_django.operations.beside import side_by_side
 from rindle_django.operations.recipes.temporary import least_age
 from rindle_django.operations.stalled import fail_stalled
 from rindle_django.outbox import emit_pending
@@ -28,6 +29,7 @@ from rindle_django.states import PROMOTABLE_ASSET_STATES
 
 M = TypeVar("M", bound=Model)
 BATCH = 500
+PART = 2500  # rows in a transaction
 LONGEST_PAUSE = 3600.0  # seconds
 _DELETABLE = "state IN ('doomed', 'gone')"
 _CLAIM = """
@@ -82,10 +84,10 @@ def reconcile(limit: int = BATCH, *, dry_run: bool = False) -> ReconcileReport:
     if dry_run:
         return _due_now(limit)
     return ReconcileReport(
-        assets=_ring_assets(limit),
-        variants=_ring_variants(limit),
-        abandoned=_doom_abandoned(limit),
-        objects=_ring_objects(limit),
+        assets=_in_parts(_ring_assets, limit),
+        variants=_in_parts(_ring_variants, limit),
+        abandoned=_in_parts(_doom_abandoned, limit),
+        objects=_in_parts(_ring_objects, limit),
         events=_send_late_events(limit),
         folders=workspace.sweep(older_than=least_age()),
         stalled=fail_stalled(limit),
@@ -132,6 +134,20 @@ def _claim_due(
         )
         found: list[tuple[Any, ...]] = cursor.fetchall()
         return found
+
+
+def _in_parts(ring: Callable[[int], int], limit: int) -> int:
+    """``ring`` for up to ``limit`` rows, a bounded number in each transaction."""
+    rung: list[int] = []
+
+    def parts() -> Iterator[int]:
+        for begin in range(0, limit, PART):
+            if begin and min(rung, default=PART) < PART:
+                return  # there was less than that
+            yield min(PART, limit - begin)
+
+    side_by_side(parts(), ring, rung.append)
+    return sum(rung)
 
 
 def _ring_assets(limit: int) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rindle_django import claims, telemetry
 from rindle_django.errors import RindleError
 from rindle_django.interruption import Interrupted
+from rindle_django.media import sandbox
 from rindle_django.media.images import Rendered, render_each
 from rindle_django.models import Asset
 from rindle_django.processing.claim import Attempt, claim
@@ -62,6 +63,7 @@ def _make(
     asset: Asset, attempts: Sequence[Attempt], holding: claims.Holding, span: telemetry.Span
 ) -> None:
     making = _Making(asset, holding, dict(enumerate(attempts)))
+    sandbox.prepare(limits_of(profile_of_row(asset.profile)))
     with workspace() as folder:
         try:
             making.go_through(_render(asset, fetch(asset, folder), attempts, folder, making))

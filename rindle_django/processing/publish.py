@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from rindle_django import claims, jobs, ledger, telemetry
@@ -14,6 +13,7 @@ from rindle_django.interruption import Interrupted
 from rindle_django.lifecycle import locked, transition, transition_all
 from rindle_django.media.rendering import Rendered
 from rindle_django.models import Asset, Key, ProcessingRun, StoredObject, Variant
+from rindle_django.moves import Condition
 from rindle_django.processing.aggregate import settle_asset
 from rindle_django.processing.plan import ring
 from rindle_django.processing.retire import retire
@@ -90,7 +90,7 @@ def _make_ready(finished: Finished) -> bool:
     return transition(
         variant,
         "ready",
-        where=claims.held(variant) & Q(recipe_digest=variant.recipe_digest),
+        where=claims.held(variant) & Condition("recipe_digest = %s", variant.recipe_digest),
         object=finished.output,
         published_digest=variant.recipe_digest,
         content_type=rendered.content_type,

@@ -10,6 +10,7 @@ from typing import Any
 from rindle_django import telemetry
 from rindle_django.errors import ContentRefused, RindleError, TransientFailure
 from rindle_django.interruption import attentive
+from rindle_django.media import sandbox
 from rindle_django.media.av.facts import MediaFacts
 from rindle_django.media.av.needs import is_media
 from rindle_django.media.av.probe import probe_media
@@ -55,6 +56,12 @@ def look_before(profile: type[Profile], session: UploadSession, source: StoredOb
     _check_size(profile, session, arrived.size)
     head = adapter.read_range(source.key, 0, min(SNIFFED, arrived.size))
     return _possible_type(profile, session, head)
+
+
+def prepare(profile: type[Profile], mime: str) -> None:
+    """Have what will look inside ready by the time that the bytes are here."""
+    if is_media(mime) or MEDIA_TYPES[mime].kind == "image":
+        sandbox.prepare(limits_of(profile))
 
 
 def inspect(

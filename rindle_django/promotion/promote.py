@@ -19,7 +19,7 @@ from rindle_django.media.types import extension_for, may_be
 from rindle_django.models import Asset, StoredObject, UploadSession
 from rindle_django.processing.plan import plan_variants
 from rindle_django.profiles import Profile, profile_of_row
-from rindle_django.promotion.inspect import Findings, inspect, look_before
+from rindle_django.promotion.inspect import Findings, inspect, look_before, prepare
 from rindle_django.purge import enqueue_purge, take_back
 from rindle_django.states import ABSORBING_ASSET_STATES, PROMOTABLE_ASSET_STATES
 from rindle_django.storage import adapter_for
@@ -83,6 +83,7 @@ def _promote(asset: Asset, holding: claims.Holding) -> None:
     session = UploadSession.objects.select_related("staging").get(asset=asset, state="completed")
     _tell_wait(asset, session)
     mime = look_before(profile, session, source_of(asset, session))
+    prepare(profile, mime)
     for _ in range(2):
         try:
             return _promote_as(mime, asset, holding, profile, session)

@@ -21,7 +21,9 @@ _DIRECTION_MARKS = frozenset(
 _UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _PATH_CHARACTERS = str.maketrans({"/": "_", "\\": "_"})
 _ATTR_CHARS = "!#$&+-.^_`|~"  # RFC 8187, section 3.2.1, besides letters and digits
-_UNSAFE_IN_QUOTES = frozenset('"\\%')  # some browsers decode percent signs inside quotes
+# Some browsers decode percent signs inside quotes; Python's own reader of mail headers takes angle
+# brackets around a name for quotes, too.
+_UNSAFE_IN_QUOTES = frozenset('"\\%<>')
 
 
 # The variants of an asset have one name, and a page of them is shown again and again.
@@ -47,10 +49,12 @@ def safe_name(filename: str) -> str:
     """``filename`` without path, control and direction characters, at most 200 bytes of UTF-8."""
     seen = "".join(
         character
-        for character in unicodedata.normalize("NFC", filename)
+        for character in filename
         if character not in _DIRECTION_MARKS and unicodedata.category(character) not in _UNSEEN
     )
-    return _trimmed(_shortened(_trimmed(seen.translate(_PATH_CHARACTERS))))
+    # Only now: what was taken out may have stood between a letter and its accent.
+    whole = unicodedata.normalize("NFC", seen)
+    return _trimmed(_shortened(_trimmed(whole.translate(_PATH_CHARACTERS))))
 
 
 def _trimmed(name: str) -> str:

@@ -13,6 +13,7 @@ from rindle_django.conf import config, database
 from rindle_django.errors import RequestRefused
 from rindle_django.lifecycle import asked_by, lock_of, locked, transition
 from rindle_django.models import Asset, UploadSession
+from rindle_django.moves import Condition
 from rindle_django.purge import discard_locked
 from rindle_django.states import OPEN_SESSION_STATES
 from rindle_django.storage import ObjectStat, adapter_for
@@ -54,7 +55,7 @@ def _complete(session: UploadSession, arrived: ObjectStat) -> Asset:
             writable_for=_writable_for(session),
         )
         # Its row is locked first, as everywhere; nothing that is read of it here can have changed.
-        in_time = Q(expires_at__gt=Now(), asset__in=lock_of(asset))
+        in_time = Condition("expires_at > statement_timestamp()") & lock_of(asset)
         if transition(session, "verifying", where=in_time, along=confirmation):
             transition(
                 asset,
@@ -146,6 +147,6 @@ def expire_session(session: UploadSession) -> bool:
         return transition(
             session,
             "expired",
-            where=Q(expires_at__lte=Now()),
+            where=Condition("expires_at <= statement_timestamp()"),
             reason_code="upload_expired",
         )

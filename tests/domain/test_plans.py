@@ -48,6 +48,7 @@ PARTIAL = (
     "rindle_transition_unsent",
     "rindle_variant_failed",
     "rindle_object_kept",
+    "rindle_object_part",
     "rindle_object_not_present",
     "rindle_run_not_succeeded",
     "rindle_variant_reason",

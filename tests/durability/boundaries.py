@@ -223,7 +223,11 @@ def _to_the_end(cross: Cross, name: str, steps: Iterator[Any]) -> Iterator[Any]:
 
 @contextmanager
 def _decoders(cross: Cross) -> Iterator[None]:
-    """Their start, and each conversation: before the request, and after every answer."""
+    """Their start, and each conversation: before the request, and after every answer.
+
+    They start when they are asked, not ahead: what one thread crosses while another does would come
+    in another order each time.
+    """
     ask = Decoder.ask
     assert isgeneratorfunction(ask)
 
@@ -236,6 +240,7 @@ def _decoders(cross: Cross) -> Iterator[None]:
 
     with (
         _replaced(Decoder, "ask", watched_ask),
+        _replaced(sandbox, "prepare", lambda _limits: None),
         _replaced(sandbox, "_start", _around(cross, "decoder.start", sandbox._start)),
     ):
         yield

@@ -167,6 +167,53 @@ def test_an_idle_decoder_is_not_kept_for_ever(photo, monkeypatch):
     assert wait_until(lambda: not alive(pid))
 
 
+def test_one_is_at_hand_when_it_was_prepared(photo):
+    for _ in range(3):
+        sandbox.prepare(Limits())
+    assert wait_until(lambda: len(decoders()) == 1)
+    (prepared,) = decoders()
+    assert the_decoder(photo) == prepared
+    sandbox.prepare(Limits())
+    assert the_decoder(photo) == prepared
+
+
+def test_who_asks_waits_for_the_one_that_is_coming(photo, monkeypatch):
+    started, start = [], sandbox._start
+    monkeypatch.setattr(sandbox, "_start", lambda memory: started.append(memory) or start(memory))
+    sandbox.prepare(Limits())
+    the_decoder(photo)
+    assert len(started) == 1
+
+
+def test_one_that_nobody_came_for_is_not_kept(monkeypatch):
+    monkeypatch.setattr(sandbox, "MAX_IDLE", 0.1)
+    with_a_new_pool()
+    sandbox.prepare(Limits())
+    assert wait_until(lambda: bool(decoders()))
+    assert wait_until(lambda: not decoders())
+
+
+def test_the_one_that_is_coming_ends_with_the_others():
+    sandbox.prepare(Limits())
+    sandbox.close_all()
+    assert not decoders()
+
+
+def test_one_that_cannot_be_prepared_is_told_to_who_asks(photo, monkeypatch):
+    def fail(_memory: int) -> None:
+        raise TransientFailure("decoder_unavailable", detail="no room")
+
+    with monkeypatch.context() as now:
+        now.setattr(sandbox, "_start", fail)
+        sandbox.prepare(Limits())
+        with pytest.raises(TransientFailure):
+            probe_image(photo, "image/jpeg")
+        sandbox.prepare(Limits())
+    # Whoever comes later has a try of its own.
+    assert wait_until(lambda: not sandbox._pool._coming)
+    assert probe_image(photo, "image/jpeg").width == 400
+
+
 def with_a_new_pool() -> None:
     """A new pool, as after a fork."""
     sandbox._after_fork()

@@ -42,6 +42,7 @@ def parsed(header: str) -> tuple[str, str | None]:
             "attachment; filename=\"a_b_c_41.jpg\"; filename*=UTF-8''a%22b_c%2541.jpg",
         ),
         ("../../etc/passwd", 'attachment; filename="_.._etc_passwd"'),
+        ("<1>.jpg", "attachment; filename=\"_1_.jpg\"; filename*=UTF-8''%3C1%3E.jpg"),
         ("C:\\temp\\x.jpg", 'attachment; filename="C:_temp_x.jpg"'),
         ("a\r\nSet-Cookie: b=c", 'attachment; filename="aSet-Cookie: b=c"'),
         ("a\0.jpg", 'attachment; filename="a.jpg"'),
@@ -77,6 +78,8 @@ def test_whatever_it_is_called_it_is_one_name_in_one_header__S16(name):
 
 
 @given(NASTY)
+@example("<>")
+@example("<ä>")
 def test_the_standard_library_reads_the_same_name(name):
     header = content_disposition(name, attachment=True)
     extended = header.partition("; filename*=")[2]
@@ -99,6 +102,7 @@ def test_the_quoted_name_stays_in_its_quotes(name):
 
 
 @given(NASTY)
+@example("a\u202e\u0301")
 def test_a_safe_name_is_safe_and_stays_the_same(name):
     safe = safe_name(name)
 

@@ -17,6 +17,7 @@ from rindle_django.errors import RequestRefused
 from rindle_django.lifecycle import locked_all, record_births, transition_all
 from rindle_django.media.types import MEDIA_TYPES
 from rindle_django.models import PROCESS_TRIES, Asset, Key, ProcessingRun, Variant
+from rindle_django.moves import Condition
 from rindle_django.operations.recipes.batches import Budget, newest_first
 from rindle_django.operations.recipes.plan import RecipePlan, plan_recipes
 from rindle_django.processing.aggregate import settle_assets
@@ -180,7 +181,7 @@ def _mark_stale(target: _Target, budget: Budget, report: RegenerateReport) -> No
                 variants,
                 "stale",
                 only_from={"ready"},
-                where=~Q(published_digest=target.digest),
+                where=Condition("published_digest <> %s", target.digest),
                 recipe_digest=target.digest,
             )
         report.marked_stale += budget.spend(len(marked))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -53,6 +52,8 @@ class Recipe:
 
     def digest(self) -> str:
         """SHA-256 (hex) of the canonical text; stable across key order and Python versions."""
+        import hashlib  # here: OpenSSL is large, and decoders never ask
+
         return hashlib.sha256(self.canonical().encode("ascii")).hexdigest()
 
     @abstractmethod

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -15,17 +16,24 @@ from rindle_django.operations import cleanup
 from rindle_django.operations.reconcile import reconcile
 
 UNDER_WAY = """
-SELECT (SELECT count(*) FROM rindle_asset
-        WHERE state NOT IN ('ready', 'degraded', 'quarantined') OR lease_until IS NOT NULL
-           OR purge_requested_at IS NOT NULL
-              AND NOT EXISTS (SELECT FROM rindle_attachment t WHERE t.asset_id = rindle_asset.id))
-     + (SELECT count(*) FROM rindle_variant
-        WHERE state IN ('planned', 'queued', 'processing') OR lease_until IS NOT NULL)
-     + (SELECT count(*) FROM rindle_storedobject
-        WHERE state IN ('expected', 'doomed') OR wake_at < now() + interval '1 hour')
-     + (SELECT count(*) FROM rindle_transition WHERE emitted_at IS NULL)
-     + (SELECT count(*) FROM procrastinate_jobs WHERE task_name LIKE 'rindle:%'
-        AND (status = 'doing' OR status = 'todo' AND queue_name <> 'rindle_maintenance'))
+SELECT what, count(*) FROM (
+    SELECT 'asset ' || state AS what FROM rindle_asset
+    WHERE state NOT IN ('ready', 'degraded', 'quarantined') OR lease_until IS NOT NULL
+       OR purge_requested_at IS NOT NULL
+          AND NOT EXISTS (SELECT FROM rindle_attachment t WHERE t.asset_id = rindle_asset.id)
+    UNION ALL
+    SELECT 'variant ' || state FROM rindle_variant
+    WHERE state IN ('planned', 'queued', 'processing') OR lease_until IS NOT NULL
+    UNION ALL
+    SELECT 'object ' || state FROM rindle_storedobject
+    WHERE state IN ('expected', 'doomed') OR wake_at < now() + interval '1 hour'
+    UNION ALL
+    SELECT 'event' FROM rindle_transition WHERE emitted_at IS NULL
+    UNION ALL
+    SELECT 'job ' || task_name || ' ' || status FROM procrastinate_jobs
+    WHERE task_name LIKE 'rindle:%'
+      AND (status = 'doing' OR status = 'todo' AND queue_name <> 'rindle_maintenance')
+) things GROUP BY what ORDER BY what
 """
 HAPPENED = """
 SELECT (SELECT coalesce(max(id), 0) FROM rindle_transition)
@@ -37,17 +45,21 @@ SLOWEST = 0.5  # seconds that a machine may take for each thing that is under wa
 
 def under_way(url: str) -> int | None:
     """How much is still to be done; None if the database does not say."""
-    return _answer(url, UNDER_WAY)
+    found = _answer(url, UNDER_WAY)
+    return None if found is None else sum(count for _, count in found)
 
 
-def _answer(url: str, query: str) -> int | None:
+def left(url: str) -> str:
+    """What is still to be done, in words."""
+    return ", ".join(f"{count} {what}" for what, count in _answer(url, UNDER_WAY) or ())
+
+
+def _answer(url: str, query: str) -> list[tuple[Any, ...]] | None:
     with (
         contextlib.suppress(psycopg.Error),
         psycopg.connect(url, autocommit=True, connect_timeout=2) as connection,
     ):
-        row = connection.execute(query).fetchone()
-        assert row is not None
-        return int(row[0])
+        return connection.execute(query).fetchall()
     return None
 
 

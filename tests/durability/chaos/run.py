@@ -77,8 +77,9 @@ class Run:
         left = self.household.stop(["client"], patience=20)
         # What the last client's last word has set going: a late upload is taken back by a worker.
         rested = rest.come_to_rest(url, patience, self.household.look_after) and rested
+        remains = rest.left(url)
         left += self.household.stop(["worker"], patience=20)
-        return left if rested else [f"nothing happened for {patience:.0f} s", *left]
+        return left if rested else [f"nothing happened for {patience:.0f} s to {remains}", *left]
 
     def _tell(self, verdict: judge.Verdict) -> bool:
         story = report.Story(

@@ -8,9 +8,9 @@ MUTANTS = (
     Mutant(
         "transition-from-any-state",
         "M1, W1.14: a state is written by primary key alone",
-        "rindle_django/lifecycle.py",
-        "filter(where or models.Q(), pk__in=keys, state__in=sources)",
-        "filter(where or models.Q(), pk__in=keys)",
+        "rindle_django/moves.py",
+        "= ANY(%s::uuid[]) AND state = ANY(%s) AND ({condition})",
+        "= ANY(%s::uuid[]) AND (%s IS NOT NULL) AND ({condition})",
         tests(
             "domain/test_transition",
             "test_only_from_narrows_the_sources_and_never_widens_them",

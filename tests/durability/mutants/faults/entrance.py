@@ -12,13 +12,13 @@ MUTANTS = (
         "        return transition(\n"
         "            session,\n"
         '            "expired",\n'
-        "            where=Q(expires_at__lte=Now()),\n",
+        '            where=Condition("expires_at <= statement_timestamp()"),\n',
         "        rows = UploadSession.objects.filter(pk=session.pk)\n"
         '        rows.update(state="expired")\n'
         "        return transition(\n"
         "            session,\n"
         '            "expired",\n'
-        "            where=Q(expires_at__lte=Now()),\n",
+        '            where=Condition("expires_at <= statement_timestamp()"),\n',
         tests(
             "uploads/test_races",
             "test_verified_while_the_reaper_walks__U1_W1_1",
@@ -28,7 +28,8 @@ MUTANTS = (
         "expiry-before-its-time",
         "U1, W1.1: an upload that was still open is taken for over",
         "rindle_django/uploads/verify.py",
-        '            "expired",\n            where=Q(expires_at__lte=Now()),\n',
+        '            "expired",\n'
+        '            where=Condition("expires_at <= statement_timestamp()"),\n',
         '            "expired",\n',
         tests(
             "uploads/test_run_out",
@@ -54,8 +55,8 @@ MUTANTS = (
         "completion-after-its-time",
         "W1.1: an upload is completed after its time",
         "rindle_django/uploads/verify.py",
-        "        in_time = Q(expires_at__gt=Now(), asset__in=lock_of(asset))\n",
-        "        in_time = Q(asset__in=lock_of(asset))\n",
+        '        in_time = Condition("expires_at > statement_timestamp()") & lock_of(asset)\n',
+        "        in_time = lock_of(asset)\n",
         tests(
             "uploads/test_races",
             "test_both_at_the_lock_when_the_time_ends__U1_W1_1",

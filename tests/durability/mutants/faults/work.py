@@ -9,8 +9,8 @@ MUTANTS = (
         "publication-without-fence",
         "W1.9: a slow worker publishes after its claim was taken over",
         "rindle_django/processing/publish.py",
-        "where=claims.held(variant) & Q(recipe_digest=variant.recipe_digest),",
-        "where=Q(recipe_digest=variant.recipe_digest),",
+        'where=claims.held(variant) & Condition("recipe_digest = %s", variant.recipe_digest),',
+        'where=Condition("recipe_digest = %s", variant.recipe_digest),',
         tests(
             "races/test_working",
             "test_a_worker_that_was_taken_over_publishes_nothing_while_another_is_at_it__W1_9",
@@ -20,7 +20,7 @@ MUTANTS = (
         "publication-under-a-changed-recipe",
         "W1.11, row 37: bytes of the old recipe are published as the new",
         "rindle_django/processing/publish.py",
-        "where=claims.held(variant) & Q(recipe_digest=variant.recipe_digest),",
+        'where=claims.held(variant) & Condition("recipe_digest = %s", variant.recipe_digest),',
         "where=claims.held(variant),",
         tests(
             "races/test_working",
