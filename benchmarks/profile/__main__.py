@@ -40,7 +40,7 @@ def main() -> None:
         statements.prepare()
         for which, count in counts.items():
             taken = make(folder / which, which, count)
-            found = _photos(taken, 1 if options.smoke else 3, folder)
+            found = _photos(taken, 1 if options.smoke else 3, folder, look=not options.smoke)
             samples[f"profile.{which}"] = [sum(found["layer"].values())]
             details |= _named(which, found)
         (huge,) = make(folder / "huge", "small" if options.smoke else "100mp", 1)
@@ -59,7 +59,7 @@ def _named(what: str, found: Mapping[str, Amounts]) -> Amounts:
     }
 
 
-def _photos(taken: Sequence[Path], rounds: int, folder: Path) -> dict[str, Amounts]:
+def _photos(taken: Sequence[Path], rounds: int, folder: Path, *, look: bool) -> dict[str, Amounts]:
     """Milliseconds a photo: of processors, by layer, by purpose and by function; and of the clock,
     by statement."""
     used: Amounts = defaultdict(float)
@@ -74,12 +74,8 @@ def _photos(taken: Sequence[Path], rounds: int, folder: Path) -> dict[str, Amoun
                 used[who] += seconds
             asked += statements.seen()
             used["background"] += statements.background_seconds() - before
-        with workers(PROCESSES, folder, {"BENCHMARK_STACKS": str(folder)}) as crew:
-            tickets = _warm(taken, crew)
-            pids = [each.pid for each in crew.processes]
-            with sampling.watched(folder, pids) as seen:
-                finish(tickets, crew)
-            stacks += sum(seen, Counter())
+        if look:
+            stacks += _seen(taken, folder)
     photos = len(taken) * rounds
     used = {who: seconds * 1000 / photos for who, seconds in used.items()}
     asked = statements.of_a_photo(asked, photos)
@@ -98,6 +94,15 @@ def _photos(taken: Sequence[Path], rounds: int, folder: Path) -> dict[str, Amoun
         "statement": {one.text: one.clock for one in asked[:TOP]},
         "sent": {one.text: one.calls for one in asked[:TOP]},
     }
+
+
+def _seen(taken: Sequence[Path], folder: Path) -> Stacks:
+    """Of the workers, in a round of its own."""
+    with workers(PROCESSES, folder, {"BENCHMARK_STACKS": str(folder)}) as crew:
+        tickets = _warm(taken, crew)
+        with sampling.watched(folder, [each.pid for each in crew.processes]) as seen:
+            finish(tickets, crew)
+        return sum(seen, Counter())
 
 
 def _warm(taken: Sequence[Path], crew: Crew) -> list[str]:

@@ -3,9 +3,10 @@ that thread writes down its stack. Whoever waits does not.
 
 The signal comes to the thread that used the time, and its stack is written by a handler that does
 not wait for the interpreter's lock. One that looks from another thread sees threads where they give
-the lock up, which is in their calls of the system. Such a handler may, very rarely, find a stack
-half changed, and then the process crashes: it is at work within rounds only, in no process that has
-anything else to do, and what a lost worker had begun is taken over as after any other crash.
+the lock up, which is in their calls of the system. Such a handler may find a stack half changed,
+and then the process crashes: in one of several thousand looks. So there are a few hundred of them,
+within rounds only, in no process that has anything else to do; what a lost worker had begun is
+taken over as after any other crash. A smoke run has none.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-PAUSE = 0.002
+PAUSE = 0.02  # seconds
 
 # Frames as "function (path)", the outermost first, and how often they were seen.
 Stacks = Counter[tuple[str, ...]]
@@ -122,7 +123,9 @@ def function_of(stack: Sequence[str]) -> str:
 
 
 def shares(stacks: Stacks, of: Callable[[Sequence[str]], str]) -> dict[str, float]:
-    """Of all that was seen, by what ``of`` makes of a stack."""
+    """Of all that was seen, by what ``of`` makes of a stack; one share if nothing was."""
+    if not stacks:
+        return {"Python: not looked into": 1.0}
     counts: Counter[str] = Counter()
     for stack, count in stacks.items():
         counts[of(stack)] += count
