@@ -31,10 +31,11 @@ _OVER_LIBVIPS = (
 )
 
 _OVER_ROWS = (
-    "What is used up is the processor of the one connection, not the disk. Bare SQL, which changes "
-    "all rows by one statement a table in the order that they lie in and locks nobody out, makes "
-    "{bare} rows a second. Ours goes by batches of a thousand, so that it can be stopped and holds "
-    "nobody up{more}; ids are random, so each batch visits a thousand pages. "
+    "What is used up is the processors, of which two connections use two, not the disk. {parts} "
+    "Bare SQL changes all rows by one statement a table and locks nobody out, and takes {bare} µs "
+    "of the database's time a row. Ours takes {ours} and {python} in Python: it goes by batches, "
+    "so that it can be stopped and holds nobody up, decides again about each row under its lock, "
+    "and takes the names and reasons of each for its history."
 )
 
 WHY_MISSED: dict[str, str] = {
@@ -75,17 +76,27 @@ WHY_MISSED: dict[str, str] = {
         "changes them only if they are still as they were read, and writes their history."
     ),
     "rows.cleanup": _OVER_ROWS.format(
-        bare="13,600", more=", and locks each asset before it decides about it"
-    )
-    + "An asset has nine indexes and two triggers, and each leaves a purge job, whose table has "
-    "triggers of the queue's own: bare SQL does not reach the target either.",
+        parts="Of what the database does for an asset, 28 % is the asset's own row with its nine "
+        "indexes and two triggers, 27 % its purge job with the queue's triggers, 23 % the row of "
+        "its object, 10 % history, and the rest reading, locking and counting.",
+        bare=74,
+        ours=112,
+        python=32,
+    ),
     "rows.abort": _OVER_ROWS.format(
-        bare="38,200", more=", and locks the asset of each upload before the upload"
-    )
-    + "That lock is a write of its own, which bare SQL goes without.",
+        parts="Of what the database does for an upload, 70 % is its row, whose seven indexes all "
+        "get a new entry, 23 % history, 4 % the lock of its asset and 3 % reading.",
+        bare=27,
+        ours=47,
+        python=14,
+    ),
     "rows.reconcile": _OVER_ROWS.format(
-        bare="24,400", more=", passing over what others ring for"
-    ).rstrip(),
+        parts="Of what the database does for a row, 53 % is its job with the queue's triggers and "
+        "47 % to put off when it is due again.",
+        bare=44,
+        ours=54,
+        python=10,
+    ),
 }
 
 FACTS: dict[str, Callable[[Details], object]] = {

@@ -86,6 +86,29 @@ def seed(statements: tuple[str, ...], rows: int, **states: str) -> None:
         cursor.execute("CHECKPOINT")  # its writing is not to be timed
 
 
+def keep() -> None:
+    """Set the rows aside as they are."""
+    _copy("{name}", "{name}_kept")
+
+
+def restore() -> None:
+    """Have them again. A copy of files is faster than rows and indexes made anew."""
+    _copy("{name}_kept", "{name}")
+
+
+def _copy(source: str, target: str) -> None:
+    from django.db import connection
+
+    name = connection.settings_dict["NAME"]
+    connection.close()
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(f'DROP DATABASE IF EXISTS "{target.format(name=name)}" WITH (FORCE)')
+        cursor.execute(
+            f'CREATE DATABASE "{target.format(name=name)}"'
+            f' TEMPLATE "{source.format(name=name)}" STRATEGY FILE_COPY'
+        )
+
+
 def _drop_indexes(cursor: Any) -> list[str]:
     """Of the tables of ours; made again at the end, they cost a third."""
     cursor.execute(INDEXES, {})

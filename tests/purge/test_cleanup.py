@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
@@ -277,7 +277,8 @@ def test_batches_are_bounded_and_walk_through_everything__W1_21_U23(
         begun()
     time_runs_out()
     monkeypatch.setattr(cleanup, "BATCH", 3)
-    with CaptureQueriesContext(connection) as captured:
+    # Inside a transaction, so that no other connection helps.
+    with transaction.atomic(), CaptureQueriesContext(connection) as captured:
         assert abort_incomplete_uploads().sessions_aborted == 7
     reads = [
         each["sql"]

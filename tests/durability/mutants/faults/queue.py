@@ -48,7 +48,7 @@ MUTANTS = (
         "nobody-rings-again",
         "P10, row 7: a promotion whose job was lost waits for ever",
         "rindle_django/operations/reconcile.py",
-        "        assets=_ring_assets(limit),\n",
+        "        assets=_in_parts(_ring_assets, limit),\n",
         "        assets=0,\n",
         tests(
             "jobs/test_reconcile",
@@ -59,7 +59,7 @@ MUTANTS = (
         "dead-writers-output-forgotten",
         "W1.8, row 5: an object that nobody published is never given up",
         "rindle_django/operations/reconcile.py",
-        "        abandoned=_doom_abandoned(limit),\n",
+        "        abandoned=_in_parts(_doom_abandoned, limit),\n",
         "        abandoned=0,\n",
         tests(
             "jobs/test_reconcile",
