@@ -35,8 +35,8 @@ WHY_MISSED: dict[str, str] = {
         "at an eighth. Ours reads it once for all three, at the size that the largest needs, and "
         "two jobs are fetched on the way: about 50 ms pass until the second begins, which include "
         "a frozen copy, its hash and its look inside. The details have libvips' call for the "
-        "largest one, too. To read the photo once more, at an eighth, would bring the first variant "
-        "by some 25 ms nearer and take 18 ms of the processors from every photo."
+        "largest one, too. Reading the photo once more, at an eighth, would bring the first "
+        "variant 25 ms nearer and cost every photo 18 ms of the processors."
     ),
     "memory.peak": (
         "The decoder alone takes two thirds of what bare libvips does. The rest is the worker, of "
