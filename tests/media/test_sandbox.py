@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from PIL import Image
@@ -178,11 +179,11 @@ def test_one_is_at_hand_when_it_was_prepared(photo):
 
 
 def test_who_asks_waits_for_the_one_that_is_coming(photo, monkeypatch):
-    started, start = [], sandbox._start
-    monkeypatch.setattr(sandbox, "_start", lambda memory: started.append(memory) or start(memory))
+    start = Mock(wraps=sandbox._start)
+    monkeypatch.setattr(sandbox, "_start", start)
     sandbox.prepare(Limits())
     the_decoder(photo)
-    assert len(started) == 1
+    assert start.call_count == 1
 
 
 def test_one_that_nobody_came_for_is_not_kept(monkeypatch):
