@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import connections, transaction
@@ -19,7 +20,7 @@ from django.db.models.functions import Greatest, Now
 
 from rindle_django.conf import config, database
 from rindle_django.lifecycle import Along
-from rindle_django.models import Asset, Key, StoredObject
+from rindle_django.models import Asset, Key, StoredObject, execute, insert, read
 from rindle_django.storage import PREFIXES
 
 
@@ -35,12 +36,12 @@ def expect_all(objects: Sequence[StoredObject], *, settles_in: float) -> list[St
     ``settles_in`` is the time in seconds after which no writer can be writing them any more; a
     worker that still does says so by ``still_writing``.
     """
-    settles_at = Now() + timedelta(seconds=settles_in)
-    for stored in objects:
-        stored.settles_at = settles_at
-        # What a client sends is looked after by its session, what a worker makes by this.
-        stored.wake_at = None if stored.purpose == "staging" else settles_at
-    return StoredObject.objects.bulk_create(objects)
+    settles_at = ("statement_timestamp() + make_interval(secs => %s)", (settles_in,))
+    # What a client sends is looked after by its session, what a worker makes by this.
+    watched = [stored for stored in objects if stored.purpose != "staging"]
+    insert(watched, settles_at=settles_at, wake_at=settles_at)
+    insert([each for each in objects if each.purpose == "staging"], settles_at=settles_at)
+    return list(objects)
 
 
 def fresh(
@@ -83,36 +84,65 @@ def still_writing(objects: Iterable[StoredObject], *, settles_in: float) -> int:
 
 
 def confirm(stored: StoredObject, **found: Any) -> bool:
-    """The storage has the object, with what ``confirmed`` takes. False if it was given up
-    meanwhile."""
-    moved = StoredObject.objects.filter(pk=stored.pk, state="expected").update(**confirmed(**found))
-    stored.state = "present" if moved else stored.state
-    return bool(moved)
+    """``confirm_all`` of one object; False if it was given up meanwhile."""
+    return bool(confirm_all([Confirmed(stored, **found)]))
 
 
-def confirmation(stored: StoredObject, **found: Any) -> Along:
-    """``confirm`` as a part of a transition."""
-    rows = StoredObject.objects.filter(pk=stored.pk, state="expected")
-    return Along(rows, confirmed(**found))
+@dataclass(frozen=True)
+class Confirmed:
+    """An object that the storage has, by its own answer."""
+
+    stored: StoredObject
+    byte_size: int
+    content_type: str = ""
+    sha256: str = ""
 
 
-def confirmed(
-    *, byte_size: int, content_type: str = "", sha256: str = "", writable_for: float = 0.0
-) -> dict[str, Any]:
-    """What is written of an object that is there.
+_CONFIRM = """
+WITH mine AS (
+    SELECT id FROM rindle_storedobject
+    WHERE id = ANY(%s::uuid[]) AND state = 'expected' ORDER BY id FOR UPDATE
+)
+UPDATE rindle_storedobject object
+SET state = 'present', byte_size = found.byte_size, content_type = found.content_type,
+    sha256 = found.sha256, settles_at = statement_timestamp(), wake_at = NULL,
+    updated_at = statement_timestamp()
+FROM mine JOIN unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[])
+    AS found (id, byte_size, content_type, sha256) USING (id)
+WHERE object.id = mine.id RETURNING object.id
+"""
 
-    ``writable_for`` is how many seconds longer somebody could write the key: none, if the writer
-    is the caller.
-    """
-    return {
+
+def confirm_all(found: Sequence[Confirmed]) -> set[Any]:
+    """The storage has these objects, and nobody writes them any more; returns the ids of those that
+    were not given up meanwhile."""
+    keys = [each.stored.pk for each in found]
+    columns = (
+        [each.byte_size for each in found],
+        [each.content_type for each in found],
+        [each.sha256 for each in found],
+    )
+    moved = {pk for (pk,) in execute(_CONFIRM, (keys, keys, *columns))} if found else set()
+    for each in found:
+        if each.stored.pk in moved:
+            each.stored.state = "present"
+    return moved
+
+
+def confirmation(
+    stored: StoredObject, *, byte_size: int, content_type: str, writable_for: float
+) -> Along:
+    """``confirm`` as a part of a transition. ``writable_for`` is how many seconds longer somebody
+    could write the key."""
+    present = {
         "state": "present",
         "byte_size": byte_size,
         "content_type": content_type,
-        "sha256": sha256,
         "settles_at": Now() + timedelta(seconds=writable_for),
         "wake_at": None,
         "updated_at": Now(),
     }
+    return Along(StoredObject.objects.filter(pk=stored.pk, state="expected"), present)
 
 
 def doom(objects: QuerySet[StoredObject] | Iterable[StoredObject], *, settled: bool = False) -> int:
@@ -209,6 +239,13 @@ def adopt(storage: str, key: str, *, asset_id: Key, purpose: str) -> bool:
 
 def of_asset(asset_id: Key) -> QuerySet[StoredObject]:
     return StoredObject.objects.filter(asset_id=asset_id)
+
+
+def original_of(asset: Asset) -> StoredObject:
+    """The frozen bytes of an asset that was promoted."""
+    rows = "rindle_storedobject stored WHERE stored.id = %s::uuid"
+    [[original]] = read({"stored": StoredObject}, rows, [asset.original_id])
+    return cast("StoredObject", original)
 
 
 def deletable(asset_id: Key) -> QuerySet[StoredObject]:
