@@ -167,6 +167,20 @@ def doom(objects: QuerySet[StoredObject] | Iterable[StoredObject], *, settled: b
     )
 
 
+_DOOM_SUPERSEDED = """
+UPDATE rindle_storedobject
+SET state = 'doomed', attempts = 0, wake_at = greatest(settles_at, statement_timestamp()),
+    updated_at = statement_timestamp()
+WHERE asset_id = %s::uuid AND id <> %s::uuid AND purpose <> 'variant'
+    AND state IN ('expected', 'present')
+"""
+
+
+def doom_superseded(asset: Asset, *, by: StoredObject) -> None:
+    """``doom`` what an asset was to be promoted from, once that is frozen as ``by``."""
+    execute(_DOOM_SUPERSEDED, (asset.pk, by.pk))
+
+
 # The ``retired`` ones among them are doomed already and lose what was left of their time.
 _DOOM_OF_ASSETS = """
 UPDATE rindle_storedobject
@@ -248,10 +262,17 @@ def original_of(asset: Asset) -> StoredObject:
     return cast("StoredObject", original)
 
 
-def deletable(asset_id: Key) -> QuerySet[StoredObject]:
+_DELETABLE_OF = """
+rindle_storedobject stored WHERE stored.asset_id = %s::uuid
+AND (stored.settles_at IS NULL OR stored.settles_at <= statement_timestamp())
+AND (stored.state = 'doomed' OR stored.state = 'gone' AND stored.wake_at IS NOT NULL)
+"""
+
+
+def deletable(asset_id: Key) -> list[StoredObject]:
     """Doomed objects that no writer can be writing any more, and gone ones that are to be deleted
     once more."""
-    return _deletable().filter(asset_id=asset_id)
+    return [stored for (stored,) in read({"stored": StoredObject}, _DELETABLE_OF, [asset_id])]
 
 
 def _deletable() -> QuerySet[StoredObject]:
@@ -285,8 +306,10 @@ def claim_along(
 def hold(objects: Iterable[StoredObject]) -> None:
     """Lock rows until the end of the transaction, in one order: two purges that were about the
     same objects must not wait for each other."""
-    rows = StoredObject.objects.filter(pk__in=[stored.pk for stored in objects])
-    list(rows.select_for_update().order_by("pk").values_list("pk"))
+    execute(_HOLD, ([stored.pk for stored in objects],))
+
+
+_HOLD = "SELECT FROM rindle_storedobject WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE"
 
 
 def remaining(asset_id: Key) -> QuerySet[StoredObject]:
@@ -301,19 +324,20 @@ def struck_off(objects: Iterable[StoredObject], *, confirmation: str) -> int:
     They are deleted once more later: a writer that was given up for dead may have slept, and
     written when it woke. Returns how many are newly gone.
     """
-    seconds = config().DELETE_AGAIN_AFTER
-    again = None if seconds is None else Now() + timedelta(seconds=seconds)
-    rows = StoredObject.objects.filter(pk__in=[stored.pk for stored in objects])
     _deleted_once_more([stored for stored in objects if stored.state == "gone"])
-    return rows.filter(state="doomed").update(
-        state="gone",
-        gone_at=Now(),
-        confirmation=confirmation,
-        settles_at=again,
-        wake_at=again,
-        reason_code="",
-        updated_at=Now(),
-    )
+    again, keys = config().DELETE_AGAIN_AFTER, [stored.pk for stored in objects]
+    return len(execute(_STRIKE_OFF, (confirmation, again, again, keys)))
+
+
+# Without a time for the second deletion the sum is null, and there is none.
+_STRIKE_OFF = """
+UPDATE rindle_storedobject
+SET state = 'gone', gone_at = statement_timestamp(), confirmation = %s, reason_code = '',
+    settles_at = statement_timestamp() + make_interval(secs => %s::float8),
+    wake_at = statement_timestamp() + make_interval(secs => %s::float8),
+    updated_at = statement_timestamp()
+WHERE id = ANY(%s::uuid[]) AND state = 'doomed' RETURNING id
+"""
 
 
 def _deleted_once_more(objects: Sequence[StoredObject]) -> None:

@@ -232,9 +232,7 @@ def _publish(
             watched = claims.due_in(0) if current.purge_requested_at else claims.AT_REST
             transition(current, "available", reason_code="", reason="", attempts=0, **watched)
             plan_variants(current, profile, again=again)
-            ledger.doom(
-                ledger.of_asset(current.pk).exclude(pk=frozen.pk).exclude(purpose="variant")
-            )
+            ledger.doom_superseded(current, by=frozen)
         else:
             ledger.doom([frozen], settled=True)
             enqueue_purge(current)

@@ -182,12 +182,16 @@ def test_who_dies_before_it_deletes_what_was_staged_leaves_it_to_the_reconciler_
 ):
     asset = arrive(GOOD)
 
+    class Killed(BaseException):
+        pass
+
     def die() -> None:
-        raise KeyboardInterrupt
+        raise Killed
 
     sky.before("delete", die)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         promote(str(asset.pk))
+    sky.clear_up()
     staging = StoredObject.objects.get(asset=asset, purpose="staging")
     assert staging.state == "doomed"
     assert reconcile().objects == 1
