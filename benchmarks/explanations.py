@@ -5,7 +5,7 @@ from __future__ import annotations
 _OVER_LIBVIPS = (
     "Decoding and encoding take less of the processors than libvips by itself does (63 ms a photo "
     "to 92), and durability takes 86 ms more: 58 in the workers' Python, 22 in Postgres, 6 in the "
-    "caller. That is five jobs, some seventy statements, five transactions that wait for the disk "
+    "caller. That is two jobs, some forty statements, seven transactions that wait for the disk "
     "and a dozen files and folders that are synced. Two processors are busy for nine tenths of it: "
     "to reach the target, all that is not pixels would have to fit into "
 )
