@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import connections, transaction
@@ -18,7 +19,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest, Now
 
 from rindle_django.conf import config, database
-from rindle_django.models import Asset, Key, StoredObject
+from rindle_django.models import Asset, Key, StoredObject, execute, insert, read
 from rindle_django.moves import Along, Condition, as_array
 from rindle_django.storage import PREFIXES
 
@@ -35,12 +36,12 @@ def expect_all(objects: Sequence[StoredObject], *, settles_in: float) -> list[St
     ``settles_in`` is the time in seconds after which no writer can be writing them any more; a
     worker that still does says so by ``still_writing``.
     """
-    settles_at = Now() + timedelta(seconds=settles_in)
-    for stored in objects:
-        stored.settles_at = settles_at
-        # What a client sends is looked after by its session, what a worker makes by this.
-        stored.wake_at = None if stored.purpose == "staging" else settles_at
-    return StoredObject.objects.bulk_create(objects)
+    settles_at = ("statement_timestamp() + make_interval(secs => %s)", (settles_in,))
+    # What a client sends is looked after by its session, what a worker makes by this.
+    watched = [stored for stored in objects if stored.purpose != "staging"]
+    insert(watched, settles_at=settles_at, wake_at=settles_at)
+    insert([each for each in objects if each.purpose == "staging"], settles_at=settles_at)
+    return list(objects)
 
 
 def fresh(
@@ -83,36 +84,65 @@ def still_writing(objects: Iterable[StoredObject], *, settles_in: float) -> int:
 
 
 def confirm(stored: StoredObject, **found: Any) -> bool:
-    """The storage has the object, with what ``confirmed`` takes. False if it was given up
-    meanwhile."""
-    moved = StoredObject.objects.filter(pk=stored.pk, state="expected").update(**confirmed(**found))
-    stored.state = "present" if moved else stored.state
-    return bool(moved)
+    """``confirm_all`` of one object; False if it was given up meanwhile."""
+    return bool(confirm_all([Confirmed(stored, **found)]))
 
 
-def confirmation(stored: StoredObject, **found: Any) -> Along:
-    """``confirm`` as a part of a transition."""
-    expected = Condition("id = %s AND state = 'expected'", stored.pk)
-    return Along(StoredObject, expected, confirmed(**found))
+@dataclass(frozen=True)
+class Confirmed:
+    """An object that the storage has, by its own answer."""
+
+    stored: StoredObject
+    byte_size: int
+    content_type: str = ""
+    sha256: str = ""
 
 
-def confirmed(
-    *, byte_size: int, content_type: str = "", sha256: str = "", writable_for: float = 0.0
-) -> dict[str, Any]:
-    """What is written of an object that is there.
+_CONFIRM = """
+WITH mine AS (
+    SELECT id FROM rindle_storedobject
+    WHERE id = ANY(%s::uuid[]) AND state = 'expected' ORDER BY id FOR UPDATE
+)
+UPDATE rindle_storedobject object
+SET state = 'present', byte_size = found.byte_size, content_type = found.content_type,
+    sha256 = found.sha256, settles_at = statement_timestamp(), wake_at = NULL,
+    updated_at = statement_timestamp()
+FROM mine JOIN unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[])
+    AS found (id, byte_size, content_type, sha256) USING (id)
+WHERE object.id = mine.id RETURNING object.id
+"""
 
-    ``writable_for`` is how many seconds longer somebody could write the key: none, if the writer
-    is the caller.
-    """
-    return {
+
+def confirm_all(found: Sequence[Confirmed]) -> set[Any]:
+    """The storage has these objects, and nobody writes them any more; returns the ids of those that
+    were not given up meanwhile."""
+    keys = [each.stored.pk for each in found]
+    columns = (
+        [each.byte_size for each in found],
+        [each.content_type for each in found],
+        [each.sha256 for each in found],
+    )
+    moved = {pk for (pk,) in execute(_CONFIRM, (keys, keys, *columns))} if found else set()
+    for each in found:
+        if each.stored.pk in moved:
+            each.stored.state = "present"
+    return moved
+
+
+def confirmation(
+    stored: StoredObject, *, byte_size: int, content_type: str, writable_for: float
+) -> Along:
+    """``confirm`` as a part of a transition. ``writable_for`` is how many seconds longer somebody
+    could write the key."""
+    present = {
         "state": "present",
         "byte_size": byte_size,
         "content_type": content_type,
-        "sha256": sha256,
         "settles_at": Now() + timedelta(seconds=writable_for),
         "wake_at": None,
         "updated_at": Now(),
     }
+    return Along(StoredObject, Condition("id = %s AND state = 'expected'", stored.pk), present)
 
 
 def doom(objects: QuerySet[StoredObject] | Iterable[StoredObject], *, settled: bool = False) -> int:
@@ -135,6 +165,20 @@ def doom(objects: QuerySet[StoredObject] | Iterable[StoredObject], *, settled: b
         wake_at=Greatest(settles_at, Now()),
         updated_at=Now(),
     )
+
+
+_DOOM_SUPERSEDED = """
+UPDATE rindle_storedobject
+SET state = 'doomed', attempts = 0, wake_at = greatest(settles_at, statement_timestamp()),
+    updated_at = statement_timestamp()
+WHERE asset_id = %s::uuid AND id <> %s::uuid AND purpose <> 'variant'
+    AND state IN ('expected', 'present')
+"""
+
+
+def doom_superseded(asset: Asset, *, by: StoredObject) -> None:
+    """``doom`` what an asset was to be promoted from, once that is frozen as ``by``."""
+    execute(_DOOM_SUPERSEDED, (asset.pk, by.pk))
 
 
 # The ``retired`` ones among them are doomed already and lose what was left of their time.
@@ -211,10 +255,24 @@ def of_asset(asset_id: Key) -> QuerySet[StoredObject]:
     return StoredObject.objects.filter(asset_id=asset_id)
 
 
-def deletable(asset_id: Key) -> QuerySet[StoredObject]:
+def original_of(asset: Asset) -> StoredObject:
+    """The frozen bytes of an asset that was promoted."""
+    rows = "rindle_storedobject stored WHERE stored.id = %s::uuid"
+    [[original]] = read({"stored": StoredObject}, rows, [asset.original_id])
+    return cast("StoredObject", original)
+
+
+_DELETABLE_OF = """
+rindle_storedobject stored WHERE stored.asset_id = %s::uuid
+AND (stored.settles_at IS NULL OR stored.settles_at <= statement_timestamp())
+AND (stored.state = 'doomed' OR stored.state = 'gone' AND stored.wake_at IS NOT NULL)
+"""
+
+
+def deletable(asset_id: Key) -> list[StoredObject]:
     """Doomed objects that no writer can be writing any more, and gone ones that are to be deleted
     once more."""
-    return _deletable().filter(asset_id=asset_id)
+    return [stored for (stored,) in read({"stored": StoredObject}, _DELETABLE_OF, [asset_id])]
 
 
 def _deletable() -> QuerySet[StoredObject]:
@@ -248,8 +306,10 @@ def claim_along(
 def hold(objects: Iterable[StoredObject]) -> None:
     """Lock rows until the end of the transaction, in one order: two purges that were about the
     same objects must not wait for each other."""
-    rows = StoredObject.objects.filter(pk__in=[stored.pk for stored in objects])
-    list(rows.select_for_update().order_by("pk").values_list("pk"))
+    execute(_HOLD, ([stored.pk for stored in objects],))
+
+
+_HOLD = "SELECT FROM rindle_storedobject WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE"
 
 
 def remaining(asset_id: Key) -> QuerySet[StoredObject]:
@@ -264,19 +324,20 @@ def struck_off(objects: Iterable[StoredObject], *, confirmation: str) -> int:
     They are deleted once more later: a writer that was given up for dead may have slept, and
     written when it woke. Returns how many are newly gone.
     """
-    seconds = config().DELETE_AGAIN_AFTER
-    again = None if seconds is None else Now() + timedelta(seconds=seconds)
-    rows = StoredObject.objects.filter(pk__in=[stored.pk for stored in objects])
     _deleted_once_more([stored for stored in objects if stored.state == "gone"])
-    return rows.filter(state="doomed").update(
-        state="gone",
-        gone_at=Now(),
-        confirmation=confirmation,
-        settles_at=again,
-        wake_at=again,
-        reason_code="",
-        updated_at=Now(),
-    )
+    again, keys = config().DELETE_AGAIN_AFTER, [stored.pk for stored in objects]
+    return len(execute(_STRIKE_OFF, (confirmation, again, again, keys)))
+
+
+# Without a time for the second deletion the sum is null, and there is none.
+_STRIKE_OFF = """
+UPDATE rindle_storedobject
+SET state = 'gone', gone_at = statement_timestamp(), confirmation = %s, reason_code = '',
+    settles_at = statement_timestamp() + make_interval(secs => %s::float8),
+    wake_at = statement_timestamp() + make_interval(secs => %s::float8),
+    updated_at = statement_timestamp()
+WHERE id = ANY(%s::uuid[]) AND state = 'doomed' RETURNING id
+"""
 
 
 def _deleted_once_more(objects: Sequence[StoredObject]) -> None:

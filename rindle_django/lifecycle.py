@@ -16,12 +16,20 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connections, transaction
-from django.db.models.functions import Now
 
 from rindle_django.actors import actor_id
 from rindle_django.conf import database
 from rindle_django.errors import Misconfigured, RequestRefused
-from rindle_django.models import Asset, Key, Stateful, Transition, UploadSession, Variant
+from rindle_django.models import (
+    Asset,
+    Key,
+    Stateful,
+    Transition,
+    UploadSession,
+    Variant,
+    insert,
+    read,
+)
 from rindle_django.moves import (
     ALWAYS,
     Along,
@@ -77,16 +85,17 @@ def identity_of(asset_id: Key) -> UUID:
 
 
 @contextmanager
-def locked(asset_id: Key) -> Iterator[Asset]:
+def locked(asset_id: Key, condition: str = "true", *params: Any) -> Iterator[Asset]:
     """A transaction that holds the asset's row, which comes before all others in lock order.
 
-    Raises RequestRefused("asset_not_found").
+    Raises RequestRefused("asset_not_found"), also of one that does not fulfil the ``condition``.
     """
     with transaction.atomic(using=database()):
-        asset_id = identity_of(asset_id)
-        asset = Asset.objects.select_for_update().filter(pk=asset_id).first()
-        if asset is None:
+        wanted = f"rindle_asset asset WHERE asset.id = %s::uuid AND {condition} FOR UPDATE"
+        found = read({"asset": Asset}, wanted, [identity_of(asset_id), *params])
+        if not found:
             raise RequestRefused("asset_not_found")
+        [[asset]] = found
         yield asset
 
 
@@ -221,13 +230,16 @@ def _adapters(storages: Collection[str]) -> dict[str, str]:
 def record_births(rows: Sequence[Stateful]) -> None:
     """Write the first history entries of new rows of one model, in the transaction that inserts
     them."""
-    entries = Transition.objects.bulk_create([_birth_of(row) for row in rows])
-    tell_once_committed([entry.pk for entry in entries if entry.emitted_at is None])
+    births = [_birth_of(row) for row in rows]
+    told = bool(rows) and _birth_is_told(rows[0])
+    sent: dict[str, Any] = {} if told else {"emitted_at": ("statement_timestamp()", ())}
+    entries = insert(births, **sent)
+    if told:
+        tell_once_committed([entry.pk for entry in entries])
 
 
 def _birth_of(row: Stateful) -> Transition:
     asset = _asset_of(row)
-    told = isinstance(row, UploadSession) and is_heard(row.machine.name, row.state)
     return Transition(
         subject=row.machine.name,
         subject_id=row.pk,
@@ -239,8 +251,11 @@ def _birth_of(row: Stateful) -> Transition:
         reason_code=row.reason_code,
         cause=current_cause(),
         metadata=_metadata_of(row),
-        emitted_at=None if told else Now(),
     )
+
+
+def _birth_is_told(row: Stateful) -> bool:
+    return isinstance(row, UploadSession) and is_heard(row.machine.name, row.state)
 
 
 def _asset_of(row: Stateful) -> Asset:

@@ -164,6 +164,25 @@ def purge(asset_id: Key, *, along: bool = False) -> PurgeReport:
     return PurgeReport(deleted=report.deleted, kept=report.kept, dropped=dropped)
 
 
+def delete_left_over(asset: Asset) -> None:
+    """Delete at once what an asset that lives on has just stopped needing, as far as nobody can be
+    writing it any more. Outside of transactions.
+
+    It is doomed and watched already: should this process die here, its purge is rung for. It is
+    asked for at once if the storage balks.
+    """
+    about: dict[str, str | int] = {"rindle.asset_id": str(asset.pk)}
+    try:
+        with telemetry.span("rindle.purge", parent=asset.traceparent, attributes=about) as span:
+            report = _delete_doomed(asset.pk, along=False)
+            span.say({"rindle.objects": report.deleted, "rindle.kept": report.kept})
+            if report.kept:
+                span.failed(_unconfirmed(report))
+                enqueue_purge(asset, delay=jobs.backoff(1))
+    except Exception:
+        logger.exception("What was left over could not be deleted; a purge will be rung for")
+
+
 def _trace_of(asset_id: Key) -> str:
     """The asset's own; when its rows are dropped already, as its tombstone remembers it."""
     if not telemetry.tracing():

@@ -6,6 +6,7 @@ from rindle_django.models.audit import Erasure, Repair
 from rindle_django.models.base import Claimable, Key, Row, Stateful
 from rindle_django.models.batch import BATCH_MODELS, Batch
 from rindle_django.models.checkpoint import Checkpoint
+from rindle_django.models.constant import execute, insert, read
 from rindle_django.models.history import Transition
 from rindle_django.models.object import StoredObject
 from rindle_django.models.proxies import FailedVariant, Overview
@@ -36,4 +37,7 @@ __all__ = [
     "Transition",
     "UploadSession",
     "Variant",
+    "execute",
+    "insert",
+    "read",
 ]

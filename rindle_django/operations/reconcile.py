@@ -6,8 +6,7 @@ that died. A job rung for twice finds nothing to do.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
@@ -24,7 +23,7 @@ from rindle_django.operations.beside import side_by_side
 from rindle_django.operations.recipes.temporary import least_age
 from rindle_django.operations.stalled import fail_stalled
 from rindle_django.outbox import emit_pending
-from rindle_django.processing.plan import IMAGE_KINDS
+from rindle_django.processing.plan import ring
 from rindle_django.states import PROMOTABLE_ASSET_STATES
 
 M = TypeVar("M", bound=Model)
@@ -57,6 +56,16 @@ class DueAsset(NamedTuple):
     @property
     def unwanted(self) -> bool:
         return self.state == "deleted" or self.purge_requested_at is not None
+
+
+class DueVariant(NamedTuple):
+    """What is known of a variant that is rung for."""
+
+    asset_id: UUID
+    name: str
+    kind: str
+    priority: int
+    attempts: int
 
 
 @dataclass
@@ -151,9 +160,8 @@ def _in_parts(ring: Callable[[int], int], limit: int) -> int:
 
 
 def _ring_assets(limit: int) -> int:
-    columns = ("id", "state", "purge_requested_at", "profile", "traceparent")
     with transaction.atomic(using=database()):
-        due = [DueAsset(*row) for row in _claim_due(Asset, columns, limit)]
+        due = [DueAsset(*row) for row in _claim_due(Asset, DueAsset._fields, limit)]
         promoted = [each for each in due if each.state in PROMOTABLE_ASSET_STATES]
         purged = [each for each in due if each.unwanted]
         jobs.enqueue_many(
@@ -173,16 +181,9 @@ def _ring_assets(limit: int) -> int:
 
 
 def _ring_variants(limit: int) -> int:
-    groups: dict[tuple[jobs.Job, int], list[Mapping[str, jobs.Argument]]] = defaultdict(list)
     with transaction.atomic(using=database()):
-        due = _claim_due(Variant, ("asset_id", "name", "kind", "priority"), limit)
-        for asset_id, name, kind, priority in due:
-            # As ``plan.ring`` has it for what is rung for again.
-            urgency = jobs.AGAIN if priority >= 0 else priority
-            arguments = {"asset_id": str(asset_id), "variant_name": name}
-            groups[jobs.PROCESS if kind in IMAGE_KINDS else jobs.MEDIA, urgency].append(arguments)
-        for (job, urgency), calls in groups.items():
-            jobs.enqueue_many(job, calls, priority=urgency)
+        due = [DueVariant(*row) for row in _claim_due(Variant, DueVariant._fields, limit)]
+        ring(due, again=True)
     return len(due)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db.models import Count, Max, Q
 
@@ -16,12 +16,16 @@ IMAGE_WORK, AV_WORK = "processing", "transcoding"
 BROKEN = frozenset({"failed", "cancelled", "missing"})
 
 
-def settle_asset(asset: Asset) -> None:
+def settle_asset(asset: Asset, variants: Iterable[Variant] | None = None) -> None:
     """Bring an asset to the state its variants imply. Inside ``lifecycle.locked`` (D2, W1.9).
 
     Quarantined and deleted assets are left alone whatever their variants do (D1, W1.10).
+    ``variants`` are all that it has, as they are now, if the caller has read them under the lock.
     """
-    settle_assets([asset])
+    if variants is None:
+        settle_assets([asset])
+    else:
+        _settle([asset], {asset.pk: [(each.state, each.kind) for each in variants]})
 
 
 def settle_assets(assets: Sequence[Asset]) -> None:
@@ -30,6 +34,10 @@ def settle_assets(assets: Sequence[Asset]) -> None:
     rows = Variant.objects.filter(asset__in=assets).values_list("asset_id", "state", "kind")
     for asset_id, state, kind in rows:
         variants[asset_id].append((state, kind))
+    _settle(assets, variants)
+
+
+def _settle(assets: Sequence[Asset], variants: Mapping[Key, list[tuple[str, str]]]) -> None:
     moving: dict[str, list[Asset]] = defaultdict(list)
     for asset in assets:
         wanted = implied_state(variants[asset.pk])

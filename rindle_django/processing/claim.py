@@ -10,16 +10,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from rindle_django import claims, ledger, telemetry
 from rindle_django.errors import RequestRefused, RindleError
-from rindle_django.lifecycle import identity_of, locked
+from rindle_django.lifecycle import locked
 from rindle_django.media.types import extension_for
-from rindle_django.models import Asset, Key, ProcessingRun, StoredObject, Variant
+from rindle_django.models import Asset, ProcessingRun, StoredObject, Variant, insert
 from rindle_django.processing.aggregate import settle_asset
-from rindle_django.processing.plan import IMAGE_KINDS, TELLING_KINDS, job_of
+from rindle_django.processing.plan import (
+    IMAGE_KINDS,
+    TELLING_KINDS,
+    job_of,
+    made_along,
+    told_of,
+)
 from rindle_django.processing.publish import cancel_all, give_up
 from rindle_django.profiles import Recipe, profile_of_row
 from rindle_django.states import VERIFIED_ASSET_STATES
@@ -40,38 +45,41 @@ def claim(asset_id: str, variant_name: str) -> tuple[Asset | None, list[Attempt]
     """Claim the named variant, and those that are made along with it; nothing if there is nothing
     to do."""
     try:
-        # Most jobs find their variant made along with a sibling: those need no lock.
-        if not _due(identity_of(asset_id)).filter(name=variant_name).exists():
-            return None, []
-        with locked(asset_id) as asset:
+        with locked(asset_id, _SOMETHING_DUE, variant_name) as asset:
             if asset.state not in VERIFIED_ASSET_STATES:
                 cancel_all(asset)
                 return None, []
-            attempts = _begin(asset, _together(asset, variant_name))
-            settle_asset(asset)
+            variants = told_of(asset, _DUE)
+            attempts = _begin(asset, _together(variants, variant_name))
+            settle_asset(asset, [variant for variant, _ in variants])
             return asset, attempts
     except RequestRefused:
         return None, []
 
 
-def _due(asset_id: Key) -> QuerySet[Variant]:
-    return Variant.objects.filter(
-        claims.unclaimed(), asset_id=asset_id, state__in=("queued", "processing")
-    )
+_DUE = (
+    "variant.state IN ('queued', 'processing')"
+    " AND (variant.lease_until IS NULL OR variant.lease_until <= statement_timestamp())"
+)
+# Who has nothing to do needs no lock. A little too much is due for a job that is not about an
+# image: what it may have to make is seen under the lock.
+_SOMETHING_DUE = f"""
+EXISTS (
+    SELECT FROM rindle_variant variant WHERE variant.asset_id = asset.id AND {_DUE}
+    AND (variant.name = %s OR variant.kind = 'image' AND variant.attempts = 0)
+)
+"""
 
 
-def _together(asset: Asset, name: str) -> list[Variant]:
-    """The named variant, if it is due, and its siblings that are made of the same decoded image."""
-    due = list(_due(asset.pk).order_by("name"))
-    named = next((variant for variant in due if variant.name == name), None)
-    if named is None or named.kind not in IMAGE_KINDS:
-        # Each takes minutes: whoever dies over one has the others made by their own jobs.
-        return [named] if named else []
-    # Waiting out a retry's delay is the named one's privilege; its siblings keep theirs.
+def _together(variants: Sequence[tuple[Variant, bool]], name: str) -> list[Variant]:
+    """The named one of an asset's variants, if it is due, and with an image all others that are
+    ``made_along``, of the same decoded one: the job is theirs as well, whatever has become of the
+    named one."""
+    still = any(each.name == name and each.kind in IMAGE_KINDS for each, _ in variants)
     return [
-        variant
-        for variant in due
-        if variant == named or (variant.kind == named.kind and variant.attempts == 0)
+        each
+        for each, is_due in variants
+        if is_due and (each.name == name or (still and made_along(each)))
     ]
 
 
@@ -81,10 +89,9 @@ def _begin(asset: Asset, variants: Sequence[Variant]) -> list[Attempt]:
     The runs of those who died over them are closed: nobody knows when that was, but this is when it
     was found out.
     """
-    lost = ProcessingRun.objects.filter(
-        variant_id__in=[variant.pk for variant in variants], outcome="running"
-    )
-    lost.update(outcome="lost", finished_at=Now())
+    if tried := [variant.pk for variant in variants if variant.fence]:
+        lost = ProcessingRun.objects.filter(variant_id__in=tried, outcome="running")
+        lost.update(outcome="lost", finished_at=Now())
     recipes = {
         variant: recipe
         for variant in variants
@@ -100,9 +107,7 @@ def _begin(asset: Asset, variants: Sequence[Variant]) -> list[Attempt]:
         [_output_of(asset, recipes[variant]) for variant in taken],
         settles_in=claims.writing_time(),
     )
-    runs = ProcessingRun.objects.bulk_create(
-        [_run_of(asset, variant, recipes[variant]) for variant in taken]
-    )
+    runs = insert([_run_of(asset, variant, recipes[variant]) for variant in taken])
     return [
         Attempt(variant, recipes[variant], output, run)
         for variant, output, run in zip(taken, outputs, runs, strict=True)

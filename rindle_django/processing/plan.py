@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from rindle_django import claims, jobs
 from rindle_django.lifecycle import record_births, transition_all
-from rindle_django.models import PROCESS_TRIES, Asset, Variant
+from rindle_django.models import PROCESS_TRIES, Asset, Variant, insert, read
 from rindle_django.processing.aggregate import settle_asset
 from rindle_django.profiles import Profile
 from rindle_django.states import REQUEUEABLE_VARIANT_STATES
@@ -38,7 +38,7 @@ def plan_variants(asset: Asset, profile: type[Profile], *, again: bool = False) 
         for name, recipe in profile.variants_for(asset.kind, has_audio=asset.has_audio).items()
         if name not in known
     ]
-    Variant.objects.bulk_create(variants)
+    insert(variants)
     record_births(variants)
     queue(variants)
     queue(
@@ -47,18 +47,34 @@ def plan_variants(asset: Asset, profile: type[Profile], *, again: bool = False) 
         reason_code="",
         reason="",
     )
-    settle_asset(asset)
+    settle_asset(asset, [*variants, *known.values()])
 
 
 def _known(asset: Asset) -> dict[str, Variant]:
-    known = {variant.name: variant for variant in Variant.objects.filter(asset=asset)}
-    for variant in known.values():
+    return {variant.name: variant for variant in variants_of(asset)}
+
+
+def variants_of(asset: Asset) -> list[Variant]:
+    """All that an asset has, by name. Inside ``lifecycle.locked`` they stay as they are but for
+    leases and progress."""
+    return [variant for variant, _ in told_of(asset, "true")]
+
+
+def told_of(asset: Asset, question: str) -> list[tuple[Variant, bool]]:
+    """``variants_of`` with an answer of the database about each, which is called ``variant``."""
+    found = read(
+        {"variant": Variant},
+        "rindle_variant variant WHERE variant.asset_id = %s::uuid ORDER BY variant.name",
+        [asset.pk],
+        more=f", {question}",
+    )
+    for variant, _ in found:
         variant.asset = asset
-    return known
+    return [(variant, answer) for variant, answer in found]
 
 
 def queue(variants: Sequence[Variant], *, priority: int = 0, **fields: Any) -> list[Variant]:
-    """Move variants to ``queued``, with ``fields``, and enqueue the job of each that moved.
+    """Move variants to ``queued``, with ``fields``, and enqueue the jobs of those that moved.
 
     Those of a ``priority`` below 0 wait until nothing else does: nobody is to ring for them again
     while they do.
@@ -73,17 +89,40 @@ def queue(variants: Sequence[Variant], *, priority: int = 0, **fields: Any) -> l
     return queued
 
 
-def job_of(variant: Variant) -> jobs.Job:
+class Waiting(Protocol):
+    """What has to be known of a variant that is rung for."""
+
+    @property
+    def asset_id(self) -> Any: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def priority(self) -> int: ...
+    @property
+    def attempts(self) -> int: ...
+
+
+def job_of(variant: Waiting) -> jobs.Job:
     return jobs.PROCESS if variant.kind in IMAGE_KINDS else jobs.MEDIA
 
 
-def ring(variants: Sequence[Variant], *, delay: float = 0.0, again: bool = False) -> None:
-    """Enqueue the jobs that look at ``variants``, each at its own priority. What is rung for
-    ``again`` goes before what is not, but never before fresh work if it was to wait for that."""
-    groups: dict[tuple[jobs.Job, int], list[Mapping[str, jobs.Argument]]] = defaultdict(list)
+def made_along(variant: Waiting) -> bool:
+    """Whether a job about any image of its asset makes it: not once it was tried, for a retry waits
+    its time out, and who dies over one has the others made by their own jobs."""
+    return variant.kind in IMAGE_KINDS and variant.attempts == 0
+
+
+def ring(variants: Sequence[Waiting], *, delay: float = 0.0, again: bool = False) -> None:
+    """Enqueue the jobs that look at ``variants``, each at its own priority; those of an asset that
+    are ``made_along`` have one together, about the first of them. What is rung for ``again`` goes
+    before what is not, but never before fresh work if it was to wait for that."""
+    groups: dict[tuple[jobs.Job, int], dict[Any, Mapping[str, jobs.Argument]]] = defaultdict(dict)
     for each in variants:
         priority = jobs.AGAIN if again and each.priority >= 0 else each.priority
         arguments = {"asset_id": str(each.asset_id), "variant_name": each.name}
-        groups[job_of(each), priority].append(arguments)
+        about = each.asset_id if made_along(each) else (each.asset_id, each.name)
+        groups[job_of(each), priority].setdefault(about, arguments)
     for (job, priority), calls in groups.items():
-        jobs.enqueue_many(job, calls, delay=delay, priority=priority)
+        jobs.enqueue_many(job, list(calls.values()), delay=delay, priority=priority)

@@ -31,8 +31,8 @@ from rindle_django.workspace import workspace
 def process_variant(asset_id: str, variant_name: str) -> None:
     """Make one variant; of an image, those of its siblings too that wait for the same work.
 
-    The source is fetched and decoded once for all of them; the siblings' own jobs then find
-    nothing to do. Returns quietly when there is nothing to do, whoever asks and however often.
+    The source is fetched and decoded once for all of them. Returns quietly when there is nothing to
+    do, whoever asks and however often.
     """
     asset, attempts = claim(asset_id, variant_name)
     if asset is None or not attempts:

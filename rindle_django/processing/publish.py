@@ -4,32 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db.models.functions import Now
 
 from rindle_django import claims, jobs, ledger, telemetry
 from rindle_django.errors import Kind, RequestRefused, classify, reason_code, reason_text
 from rindle_django.interruption import Interrupted
+from rindle_django.ledger import Confirmed
 from rindle_django.lifecycle import locked, transition, transition_all
 from rindle_django.media.rendering import Rendered
-from rindle_django.models import Asset, Key, ProcessingRun, StoredObject, Variant
+from rindle_django.models import Asset, Key, ProcessingRun, StoredObject, Variant, execute
 from rindle_django.moves import Condition
 from rindle_django.processing.aggregate import settle_asset
-from rindle_django.processing.plan import ring
+from rindle_django.processing.plan import ring, variants_of
 from rindle_django.processing.retire import retire
 from rindle_django.profiles import profile_of_row
 from rindle_django.purge import enqueue_purge
 from rindle_django.states import ACTIVE_VARIANT_STATES, VERIFIED_ASSET_STATES
-
-
-@dataclass(frozen=True)
-class Written:
-    """A file that the storage has taken, and the hash of its bytes."""
-
-    stored: StoredObject
-    byte_size: int
-    content_type: str
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -40,7 +32,7 @@ class Finished:
     output: StoredObject
     run: ProcessingRun
     rendered: Rendered
-    written: Sequence[Written]
+    written: Sequence[Confirmed]
 
 
 def publish(asset_id: Key, finished: Sequence[Finished]) -> list[bool]:
@@ -52,37 +44,56 @@ def publish(asset_id: Key, finished: Sequence[Finished]) -> list[bool]:
     same breath.
     """
     with locked(asset_id) as asset:
-        keys = [each.variant.pk for each in finished]
-        served = dict(Variant.objects.filter(pk__in=keys).values_list("pk", "object_id"))
-        published = [_publish(asset, each, served.get(each.variant.pk)) for each in finished]
-        settle_asset(asset)
-    return published
+        known = variants_of(asset)
+        served = {variant.pk: variant.object_id for variant in known}
+        # Of the others an earlier try was committed, and only its answer was lost.
+        due = [each for each in finished if served.get(each.variant.pk) != each.output.pk]
+        lost = _lost_of(asset, due)
+        _close(asset, [_end_of(each, lost) for each in due])
+        for each in due:
+            if each not in lost:
+                _replace(asset, each, served[each.variant.pk])
+        if lost:
+            _give_up(asset, lost)
+            settle_asset(asset)
+        else:
+            ready = {each.variant.pk: each.variant for each in due}
+            settle_asset(asset, [ready.get(variant.pk, variant) for variant in known])
+    return [each not in lost for each in finished]
 
 
-def _publish(asset: Asset, finished: Finished, served: Key | None) -> bool:
-    if served == finished.output.pk:
-        return True  # an earlier try was committed, and only its answer was lost
-    won = (
-        asset.state in VERIFIED_ASSET_STATES
-        and all(_confirm(each) for each in finished.written)
-        and _make_ready(finished)
-    )
-    _close(
-        asset,
+def _end_of(finished: Finished, lost: Sequence[Finished]) -> _End:
+    return _End(
         finished.run,
-        "succeeded" if won else "superseded",
+        "superseded" if finished in lost else "succeeded",
         cpu_seconds=finished.rendered.cpu_seconds,
         byte_size=sum(each.byte_size for each in finished.written),
     )
-    if not won:
-        cancel_all(asset)
-        ledger.doom([finished.output], settled=True)
-        enqueue_purge(asset)
-        return False
+
+
+def _lost_of(asset: Asset, finished: Sequence[Finished]) -> list[Finished]:
+    """Make outputs ready; returns those that were overtaken."""
+    if asset.state not in VERIFIED_ASSET_STATES:
+        return list(finished)
+    confirmed = ledger.confirm_all([written for each in finished for written in each.written])
+    return [
+        each
+        for each in finished
+        if not all(written.stored.pk in confirmed for written in each.written)
+        or not _make_ready(each)
+    ]
+
+
+def _give_up(asset: Asset, lost: Sequence[Finished]) -> None:
+    cancel_all(asset)
+    ledger.doom([each.output for each in lost], settled=True)
+    enqueue_purge(asset)
+
+
+def _replace(asset: Asset, finished: Finished, served: Key | None) -> None:
     if served is not None:
         retire(profile_of_row(asset.profile), [served])
     _keep_placeholder(asset, finished.rendered)
-    return True
 
 
 def _make_ready(finished: Finished) -> bool:
@@ -108,20 +119,14 @@ def _make_ready(finished: Finished) -> bool:
     )
 
 
-def _confirm(each: Written) -> bool:
-    return ledger.confirm(
-        each.stored,
-        byte_size=each.byte_size,
-        content_type=each.content_type,
-        sha256=each.sha256,
-    )
-
-
 def _keep_placeholder(asset: Asset, rendered: Rendered) -> None:
     """The first one stays: the original that it was made of does not change."""
     if rendered.placeholder and not asset.placeholder:
         asset.placeholder = rendered.placeholder
-        Asset.objects.filter(pk=asset.pk).update(placeholder=asset.placeholder)
+        execute(_PLACEHOLDER, (asset.placeholder, asset.pk))
+
+
+_PLACEHOLDER = "UPDATE rindle_asset SET placeholder = %s WHERE id = %s::uuid"
 
 
 def retry_or_fail(
@@ -142,7 +147,7 @@ def retry_or_fail(
                 cancel_all(asset)  # then it is not held any more
             held = _fail(variant, code, text) if spent else _retry(variant, code, text)
             outcome = "failed" if spent else "retried"
-            _close(asset, run, outcome if held else "superseded", code, text)
+            _close(asset, [_End(run, outcome if held else "superseded")], code, text)
             enqueue_purge(asset, delay=0.0 if settled else claims.writing_time())
             settle_asset(asset)
     except RequestRefused:
@@ -185,30 +190,48 @@ def give_up(variant: Variant, code: str, text: str) -> None:
     transition(variant, "failed", reason_code=code, reason=text, **claims.AT_REST)
 
 
-def _close(
-    asset: Asset,
-    run: ProcessingRun,
-    outcome: str,
-    code: str = "",
-    text: str = "",
-    **cost: float | None,
-) -> None:
-    # A run that was taken over is "lost" already, whatever its former worker says now.
-    closed = ProcessingRun.objects.filter(pk=run.pk, outcome="running").update(
-        outcome=outcome, reason_code=code, reason=text, finished_at=Now(), **cost
-    )
-    if closed and telemetry.measuring():
-        _tell_how_long(asset, run, outcome)
+@dataclass(frozen=True)
+class _End:
+    """How a run ended, and what it cost as far as that is known."""
+
+    run: ProcessingRun
+    outcome: str
+    cpu_seconds: float | None = None
+    byte_size: int | None = None
 
 
-def _tell_how_long(asset: Asset, run: ProcessingRun, outcome: str) -> None:
-    run.refresh_from_db(
-        fields=["started_at", "finished_at"], from_queryset=ProcessingRun.objects.all()
+# A run that was taken over is "lost" already, whatever its former worker says now.
+_CLOSE = """
+UPDATE rindle_processingrun run
+SET outcome = ended.outcome, cpu_seconds = ended.cpu_seconds, byte_size = ended.byte_size,
+    reason_code = %s, reason = %s, finished_at = statement_timestamp()
+FROM unnest(%s::uuid[], %s::text[], %s::float8[], %s::bigint[])
+    AS ended (id, outcome, cpu_seconds, byte_size)
+WHERE run.id = ended.id AND run.outcome = 'running'
+RETURNING run.id, run.finished_at - run.started_at
+"""
+
+
+def _close(asset: Asset, ends: Sequence[_End], code: str = "", text: str = "") -> None:
+    columns = (
+        [each.run.pk for each in ends],
+        [each.outcome for each in ends],
+        [each.cpu_seconds for each in ends],
+        [each.byte_size for each in ends],
     )
-    assert run.finished_at is not None
-    seconds = (run.finished_at - run.started_at).total_seconds()
-    labels = {"profile": asset.profile, "variant": run.variant_name, "outcome": outcome}
-    telemetry.record_once_committed("rindle.variant.duration", seconds, labels)
+    took = dict(execute(_CLOSE, (code, text, *columns))) if ends else {}
+    for each in ends:
+        if each.run.pk in took:
+            _tell_how_long(asset, each, took[each.run.pk])
+
+
+def _tell_how_long(asset: Asset, end: _End, took: timedelta) -> None:
+    labels = {
+        "profile": asset.profile,
+        "variant": end.run.variant_name,
+        "outcome": end.outcome,
+    }
+    telemetry.record_once_committed("rindle.variant.duration", took.total_seconds(), labels)
 
 
 def cancel_all(asset: Asset) -> None:

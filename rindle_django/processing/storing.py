@@ -10,11 +10,12 @@ from pathlib import Path
 from rindle_django import claims, ledger
 from rindle_django.errors import ContentRefused
 from rindle_django.interruption import Interrupted, attentive, checkpoint
+from rindle_django.ledger import Confirmed
 from rindle_django.lifecycle import locked, persistently
 from rindle_django.media.rendering import Part, Rendered
 from rindle_django.models import Asset, StoredObject, Variant
 from rindle_django.processing.claim import Attempt
-from rindle_django.processing.publish import Finished, Written, publish, retry_or_fail
+from rindle_django.processing.publish import Finished, publish, retry_or_fail
 from rindle_django.profiles import profile_of_row
 from rindle_django.purge import take_back
 from rindle_django.storage import adapter_for
@@ -31,11 +32,9 @@ class _File:
 
 def fetch(asset: Asset, folder: Path) -> Path:
     """The verified original, and proof that it still is: its hash is compared on every read."""
-    assert asset.original is not None
     path, digest = folder / "source", hashlib.sha256()
-    adapter_for(asset.original.storage).download(
-        asset.original.key, path, on_chunk=attentive(digest.update)
-    )
+    original = ledger.original_of(asset)
+    adapter_for(original.storage).download(original.key, path, on_chunk=attentive(digest.update))
     if digest.hexdigest() != asset.sha256:
         raise ContentRefused("checksum_mismatch")
     return path
@@ -86,7 +85,7 @@ def _expect_parts(attempt: Attempt, parts: tuple[Part, ...]) -> list[_File]:
     ]
 
 
-def _store(asset: Asset, file: _File) -> Written:
+def _store(asset: Asset, file: _File) -> Confirmed:
     checkpoint()
     with file.path.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -96,7 +95,7 @@ def _store(asset: Asset, file: _File) -> Written:
         content_type=file.content_type,
         cache_control=profile_of_row(asset.profile).delivery.cache_control,
     )
-    return Written(file.stored, file.path.stat().st_size, file.content_type, sha256)
+    return Confirmed(file.stored, file.path.stat().st_size, file.content_type, sha256)
 
 
 def give_back(attempt: Attempt, error: Exception) -> bool:

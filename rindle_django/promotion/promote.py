@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from rindle_django import claims, jobs, ledger, telemetry
 from rindle_django.conf import config
 from rindle_django.errors import (
@@ -16,11 +18,11 @@ from rindle_django.errors import (
 from rindle_django.interruption import checkpoint
 from rindle_django.lifecycle import locked, persistently, transition
 from rindle_django.media.types import extension_for, may_be
-from rindle_django.models import Asset, StoredObject, UploadSession
+from rindle_django.models import Asset, StoredObject, UploadSession, read
 from rindle_django.processing.plan import plan_variants
 from rindle_django.profiles import Profile, profile_of_row
 from rindle_django.promotion.inspect import Findings, inspect, look_before, prepare
-from rindle_django.purge import enqueue_purge, take_back
+from rindle_django.purge import delete_left_over, enqueue_purge, take_back
 from rindle_django.states import ABSORBING_ASSET_STATES, PROMOTABLE_ASSET_STATES
 from rindle_django.storage import adapter_for
 from rindle_django.workspace import workspace
@@ -30,11 +32,16 @@ def promote(asset_id: str) -> None:
     """Do what is due to promote one asset; nothing if it is promoted, held by another, or gone.
 
     Verdicts on the bytes quarantine; anything else is tried again, in rounds of three tries, for
-    as long as it takes: an outage never costs a file.
+    as long as it takes: an outage never costs a file. What was staged is deleted afterwards.
     """
     asset = _claim(asset_id)
     if asset is None:
         return
+    _promote_or_settle(asset)
+    delete_left_over(asset)
+
+
+def _promote_or_settle(asset: Asset) -> None:
     with telemetry.span(
         "rindle.promote",
         parent=asset.traceparent,
@@ -80,7 +87,7 @@ def _begin_new_round_locked(asset: Asset) -> bool:
 
 def _promote(asset: Asset, holding: claims.Holding) -> None:
     profile = profile_of_row(asset.profile)
-    session = UploadSession.objects.select_related("staging").get(asset=asset, state="completed")
+    session = _completed_session_of(asset)
     _tell_wait(asset, session)
     mime = look_before(profile, session, source_of(asset, session))
     prepare(profile, mime)
@@ -91,6 +98,19 @@ def _promote(asset: Asset, holding: claims.Holding) -> None:
             mime = found.mime
     # It is another one whenever it is looked at.
     raise ContentRefused("mime_not_allowed", mime=mime)
+
+
+_COMPLETED = """
+rindle_uploadsession session JOIN rindle_storedobject staging ON staging.id = session.staging_id
+WHERE session.asset_id = %s::uuid AND session.state = 'completed'
+"""
+
+
+def _completed_session_of(asset: Asset) -> UploadSession:
+    wanted = {"session": UploadSession, "staging": StoredObject}
+    [[session, staging]] = read(wanted, _COMPLETED, [asset.pk])
+    session.staging = staging
+    return cast("UploadSession", session)
 
 
 class _OtherType(Exception):
@@ -213,12 +233,10 @@ def _publish(
             watched = claims.due_in(0) if current.purge_requested_at else claims.AT_REST
             transition(current, "available", reason_code="", reason="", attempts=0, **watched)
             plan_variants(current, profile, again=again)
-            ledger.doom(
-                ledger.of_asset(current.pk).exclude(pk=frozen.pk).exclude(purpose="variant")
-            )
+            ledger.doom_superseded(current, by=frozen)
         else:
             ledger.doom([frozen], settled=True)
-        enqueue_purge(current)
+            enqueue_purge(current)
     return published
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from django.core import signing
 
 from rindle_django.actors import actor_id
 from rindle_django.errors import RequestRefused
-from rindle_django.models import UploadSession
+from rindle_django.models import Asset, StoredObject, UploadSession, read
 
 
 def issue(session: UploadSession) -> str:
@@ -27,14 +27,20 @@ def redeem(ticket: str, actor: Any = None) -> UploadSession:
         identity = uuid.UUID(hex=signing.Signer(salt="rindle.ticket").unsign(ticket))
     except (signing.BadSignature, ValueError):
         raise RequestRefused("ticket_invalid") from None
-    session = (
-        UploadSession.objects.select_related("asset", "staging")
-        .filter(pk=identity, actor=actor_id(actor))
-        .first()
-    )
-    if session is None:
+    wanted = {"session": UploadSession, "asset": Asset, "staging": StoredObject}
+    found = read(wanted, _PROMISED, [identity, actor_id(actor)])
+    if not found:
         raise RequestRefused("session_not_found")
-    return session
+    [[session, session.asset, session.staging]] = found
+    return cast("UploadSession", session)
+
+
+_PROMISED = """
+rindle_uploadsession session
+JOIN rindle_asset asset ON asset.id = session.asset_id
+JOIN rindle_storedobject staging ON staging.id = session.staging_id
+WHERE session.id = %s::uuid AND session.actor = %s
+"""
 
 
 def traced_as(session: UploadSession) -> dict[str, Any]:

@@ -84,12 +84,13 @@ def test_every_attempt_has_its_times_and_its_outcome__D10():
 def test_an_attempt_that_was_lost_has_an_end_too__D10():
     asset = arrive(picture())
     drain_jobs(queues=["rindle_promote", "rindle_purge"])
+    asset.variants.filter(name="thumb").update(fence=1)
     lost = ProcessingRun.objects.create(
         asset_id=asset.pk,
         variant_id=asset.variants.get(name="thumb").pk,
         variant_name="thumb",
         attempt=1,
-        fence=-1,
+        fence=1,
     )
     grace_passes()
     process_variant(str(asset.pk), "thumb")

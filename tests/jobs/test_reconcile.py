@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from rindle_django import attach, detach, jobs, upload
 from rindle_django.models import Asset, StoredObject, Transition
 from rindle_django.operations.reconcile import reconcile
 from rindle_django.outbox import emit_pending
+from rindle_django.processing.claim import claim
 from rindle_django.testing import Recorder, drain_jobs
 from tests.app.models import Article
 from tests.crowd import at_once
@@ -54,13 +57,28 @@ def test_what_is_rung_for_again_does_not_wait_behind_a_backlog():
     assert {fresh(each).state for each in backlog} == {"validating"}
 
 
-def test_lost_variants_are_rung_for_once_each__W1_13():
+def test_lost_variants_are_rung_for_once_together__W1_13():
     asset = arrive(picture())
     drain_jobs(queues=["rindle_promote"])
     forget_jobs()
     grace_passes()
     assert reconcile().variants == 3
     assert reconcile().variants == 0
+    [rung] = queued_jobs("rindle:process_variant")
+    assert rung["variant_name"] in ("large", "medium", "thumb")
+    drain_jobs()
+    assert fresh(asset).state == "ready"
+    assert set(asset.variants.values_list("state", flat=True)) == {"ready"}
+
+
+def test_variants_over_which_a_worker_died_are_rung_for_once_each__W1_13():
+    asset = arrive(picture())
+    drain_jobs(queues=["rindle_promote"])
+    forget_jobs()
+    claim(str(asset.pk), "thumb")
+    due = Now() - timedelta(seconds=1)
+    asset.variants.update(lease_until=due, wake_at=due)
+    assert reconcile().variants == 3
     rung = queued_jobs("rindle:process_variant")
     assert sorted(each["variant_name"] for each in rung) == ["large", "medium", "thumb"]
     drain_jobs()

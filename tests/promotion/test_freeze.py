@@ -11,9 +11,11 @@ import pytest
 
 from rindle_django import url
 from rindle_django.models import Asset, StoredObject
+from rindle_django.operations.reconcile import reconcile
+from rindle_django.promotion import promote
 from rindle_django.testing import drain_jobs
 from tests.av import clips
-from tests.kit import arrive, declared, fresh, ledger_keys, picture, settle, variant_states
+from tests.kit import arrive, declared, fresh, ledger_keys, picture, queued_jobs, variant_states
 from tests.storms import Sky
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -144,15 +146,57 @@ def test_the_original_lies_under_a_key_that_no_client_was_ever_given__U4():
     assert str(original.pk) not in staging.key
 
 
-def test_the_staging_key_is_given_up_in_the_same_breath__U4(media_folder: Path):
+def test_the_staging_key_is_given_up_in_the_same_breath__U4(sky: Sky, media_folder: Path):
+    asset, seen = arrive(GOOD), []
+    staging = StoredObject.objects.get(asset=asset, purpose="staging")
+
+    def look() -> None:
+        staging.refresh_from_db()
+        seen.append((fresh(asset).state, staging.state))
+
+    sky.before("delete", look)
+    drain_jobs(queues=["rindle_promote"])
+    assert seen == [("processing", "doomed")]
+    assert staging.key not in ledger_keys("present", "doomed")
+    assert not (media_folder / staging.key).exists()
+
+
+def test_what_was_staged_is_kept_and_asked_for_again_if_the_storage_balks__W1_2(
+    sky: Sky, media_folder: Path
+):
     asset = arrive(GOOD)
+    sky.break_down("delete")
     drain_jobs(queues=["rindle_promote"])
     staging = StoredObject.objects.get(asset=asset, purpose="staging")
-    assert staging.state == "doomed"
-    drain_jobs()
-    settle(asset.pk)
+    assert (staging.state, staging.attempts) == ("doomed", 1)
+    assert staging.reason_code == "storage_unavailable"
+    assert len(queued_jobs("rindle:purge_storage")) == 1
+    assert fresh(asset).state == "processing"
+    sky.clear_up()
     drain_jobs(early=True)
-    assert staging.key not in ledger_keys("present", "doomed")
+    assert not (media_folder / staging.key).exists()
+
+
+def test_who_dies_before_it_deletes_what_was_staged_leaves_it_to_the_reconciler__W1_2(
+    sky: Sky, media_folder: Path
+):
+    asset = arrive(GOOD)
+
+    class Killed(BaseException):
+        pass
+
+    def die() -> None:
+        raise Killed
+
+    sky.before("delete", die)
+    with pytest.raises(Killed):
+        promote(str(asset.pk))
+    sky.clear_up()
+    staging = StoredObject.objects.get(asset=asset, purpose="staging")
+    assert staging.state == "doomed"
+    assert reconcile().objects == 1
+    drain_jobs()
+    assert fresh(asset).state == "ready"
     assert not (media_folder / staging.key).exists()
 
 

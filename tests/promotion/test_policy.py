@@ -224,7 +224,7 @@ def test_asset_and_variants_become_visible_together__P7():
     drain_jobs(queues=["rindle_promote"])
     assert fresh(asset).state == "processing"
     assert variant_states(asset) == dict.fromkeys(["thumb", "medium", "large"], "queued")
-    assert len(queued_jobs("rindle:process_variant")) == 3
+    assert len(queued_jobs("rindle:process_variant")) == 1
     assert edges(asset)[-2:] == ["promoting>available", "available>processing"]
 
 

@@ -200,5 +200,5 @@ def test_nothing_is_asked_of_the_database_for_metrics_that_nobody_keeps(
     kept = queries()
     monkeypatch.setattr(metrics, "get_meter_provider", metrics.NoOpMeterProvider)
     assert telemetry.measuring() is False
-    # One for the way to ready, one for each run, one for the purge.
-    assert kept - queries() == 5
+    # One for the way to ready, one for the purge.
+    assert kept - queries() == 2

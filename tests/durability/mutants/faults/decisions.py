@@ -21,8 +21,8 @@ MUTANTS = (
         "asset-decided-without-its-lock",
         "M7, W1.9, D2: two who settle an asset do not see each other",
         "rindle_django/lifecycle.py",
-        "Asset.objects.select_for_update().filter(pk=asset_id).first()",
-        "Asset.objects.filter(pk=asset_id).first()",
+        ' AND {condition} FOR UPDATE"',
+        ' AND {condition}"',
         tests(
             "processing/test_two_workers",
             "test_who_settles_an_asset_waits_for_the_other_and_sees_what_it_did__D2_W1_9",

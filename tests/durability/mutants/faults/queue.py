@@ -33,15 +33,15 @@ MUTANTS = (
         "reconciler-reads-the-queue",
         "P10, W1.13, row 7: what the queue forgot is forgotten",
         "rindle_django/operations/reconcile.py",
-        '        due = _claim_due(Variant, ("asset_id", "name", "kind", "priority"), limit)\n',
-        "        due = _claim_due(\n"
-        '            Variant, ("asset_id", "name", "kind", "priority"), limit,\n'
+        "_claim_due(Variant, DueVariant._fields, limit)]\n",
+        "_claim_due(\n"
+        "            Variant, DueVariant._fields, limit,\n"
         '            "EXISTS (SELECT FROM procrastinate_jobs WHERE"\n'
         "            \" args->>'asset_id' = rindle_variant.asset_id::text)\"\n"
-        "        )\n",
+        "        )]\n",
         tests(
             "jobs/test_reconcile",
-            "test_lost_variants_are_rung_for_once_each__W1_13",
+            "test_lost_variants_are_rung_for_once_together__W1_13",
         ),
     ),
     Mutant(

@@ -181,11 +181,22 @@ MUTANTS = (
         "one-death-costs-all-variants",
         "a worker claims all variants of a film at once",
         "rindle_django/processing/claim.py",
-        "        return [named] if named else []\n",
-        "        return [each for each in due if named and each.kind == named.kind]\n",
+        "(still and made_along(each))",
+        "each.attempts == 0",
         tests(
             "transcoding/test_working",
             "test_who_is_at_one_leaves_others_of_the_same_kind_to_others",
+        ),
+    ),
+    Mutant(
+        "job-for-the-one-that-it-names",
+        "P10: images whose job names one that was cancelled wait for the reconciler",
+        "rindle_django/processing/claim.py",
+        "AND (variant.name = %s OR variant.kind = 'image' AND variant.attempts = 0)",
+        "AND variant.name = %s",
+        tests(
+            "processing/test_cancel",
+            "test_one_of_several_can_be_cancelled_whichever_their_job_names",
         ),
     ),
     Mutant(
