@@ -85,8 +85,8 @@ def at_rest(media_folder: Path) -> None:
     assert violations(at_rest=True, checksums=True) == []
 
 
-PUBLICATION = '"published_digest" = '
-PROMOTION = '"original_id" = '
+PUBLICATION = ", published_digest = "
+PROMOTION = ", original_id = "
 
 
 @pytest.mark.parametrize("lose", [once_at, commit_answer_lost])
