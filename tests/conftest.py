@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ pytest_plugins = [
     "tests.servers.fixtures",
 ]
 LOCAL = ("default", "public")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As for what a shell runs in the background. It would be ignored by all that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

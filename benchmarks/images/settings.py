@@ -1,4 +1,4 @@
-"""Settings of the run: as shipped."""
+"""Settings of the run: as shipped, and as the guide for workers has it for the database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ FOLDER = Path(os.environ.get("BENCHMARK_FOLDER", "/nonexistent"))
 
 SECRET_KEY = "not-secret"
 USE_TZ = True
-DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"], conn_max_age=60)}
+DATABASES = {
+    "default": {
+        **dj_database_url.parse(os.environ["DATABASE_URL"], conn_max_age=60),
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"server_side_binding": True, "prepare_threshold": 5},
+    }
+}
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
