@@ -39,8 +39,12 @@ LOOK_EVERY = 2.0
 TELL_EVERY = 1.0
 
 
+# That nobody is at a row, or that who was has died: on its columns, in SQL.
+UNCLAIMED = "(lease_until IS NULL OR lease_until <= statement_timestamp())"
+
+
 def unclaimed() -> Condition:
-    return Condition("lease_until IS NULL OR lease_until <= statement_timestamp()")
+    return Condition(UNCLAIMED)
 
 
 def held(row: Claimable) -> Condition:

@@ -204,14 +204,16 @@ def doom_all_of(asset_ids: Collection[Key]) -> None:
         cursor.execute(_DOOM_OF_ASSETS, [as_array(asset_ids)])
 
 
-_LEFT_OF_ASSETS = """
-SELECT asset_id, count(*) FILTER (WHERE state = 'doomed'), bool_or(
-    (settles_at IS NULL OR settles_at <= statement_timestamp())
-    AND (state = 'doomed' OR state = 'gone' AND wake_at IS NOT NULL)
+# By the columns of an object, in SQL.
+_DELETABLE = (
+    "(settles_at IS NULL OR settles_at <= statement_timestamp())"
+    " AND (state = 'doomed' OR state = 'gone' AND wake_at IS NOT NULL)"
 )
+_LEFT_OF_ASSETS = f"""
+SELECT asset_id, count(*) FILTER (WHERE state = 'doomed'), bool_or({_DELETABLE})
 FROM (SELECT * FROM rindle_storedobject WHERE asset_id = ANY(%s::uuid[]) OFFSET 0) object
 GROUP BY asset_id HAVING count(*) FILTER (WHERE state <> 'gone') > 0
-"""
+"""  # noqa: S608  (of a constant)
 
 
 def waiting_of(asset_ids: Collection[Key]) -> dict[UUID, int]:
@@ -262,24 +264,13 @@ def original_of(asset: Asset) -> StoredObject:
     return cast("StoredObject", original)
 
 
-_DELETABLE_OF = """
-rindle_storedobject stored WHERE stored.asset_id = %s::uuid
-AND (stored.settles_at IS NULL OR stored.settles_at <= statement_timestamp())
-AND (stored.state = 'doomed' OR stored.state = 'gone' AND stored.wake_at IS NOT NULL)
-"""
+_DELETABLE_OF = f"rindle_storedobject stored WHERE stored.asset_id = %s::uuid AND {_DELETABLE}"
 
 
 def deletable(asset_id: Key) -> list[StoredObject]:
     """Doomed objects that no writer can be writing any more, and gone ones that are to be deleted
     once more."""
     return [stored for (stored,) in read({"stored": StoredObject}, _DELETABLE_OF, [asset_id])]
-
-
-def _deletable() -> QuerySet[StoredObject]:
-    return StoredObject.objects.filter(
-        Q(settles_at__isnull=True) | Q(settles_at__lte=Now()),
-        Q(state="doomed") | Q(state="gone", wake_at__isnull=False),
-    )
 
 
 def claim_along(
@@ -293,7 +284,9 @@ def claim_along(
     before is left to that one, which counts its tries.
     """
     storage, asset_id = own[0].storage, own[0].asset_id
-    due = _deletable().filter(storage=storage, attempts=0, wake_at__lte=Now())
+    due = StoredObject.objects.filter(Condition(_DELETABLE)).filter(
+        storage=storage, attempts=0, wake_at__lte=Now()
+    )
     rows = due.exclude(asset_id=asset_id).order_by("wake_at")
     with transaction.atomic(using=database()):
         hold(own)

@@ -57,10 +57,7 @@ def claim(asset_id: str, variant_name: str) -> tuple[Asset | None, list[Attempt]
         return None, []
 
 
-_DUE = (
-    "variant.state IN ('queued', 'processing')"
-    " AND (variant.lease_until IS NULL OR variant.lease_until <= statement_timestamp())"
-)
+_DUE = f"variant.state IN ('queued', 'processing') AND {claims.UNCLAIMED}"
 # Who has nothing to do needs no lock. A little too much is due for a job that is not about an
 # image: what it may have to make is seen under the lock.
 _SOMETHING_DUE = f"""

@@ -88,8 +88,8 @@ MUTANTS = (
         "claim-while-another-holds-it",
         "M2, row 20: a second worker does not look at the lease",
         "rindle_django/claims.py",
-        '    return Condition("lease_until IS NULL OR lease_until <= statement_timestamp()")\n',
-        '    return Condition("true")\n',
+        '"(lease_until IS NULL OR lease_until <= statement_timestamp())"',
+        '"(true)"',
         tests(
             "processing/test_two_workers",
             "test_of_two_workers_one_has_the_claim_and_the_other_nothing_to_do__W1_14",

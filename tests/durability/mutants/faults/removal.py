@@ -54,21 +54,21 @@ MUTANTS = (
     ),
     Mutant(
         "second-deletion-forgotten-by-another",
-        "W1.4, W1.8: a purge beside another calls off the deletion that late writes are left to",
+        "W1.4, W1.8: a purge calls off a deletion that was asked for while it was at it",
         "rindle_django/ledger.py",
-        '[stored for stored in objects if stored.state == "gone"]',
-        "list(objects)",
+        "rows.filter(settles_at__lte=newest).update(wake_at=None)",
+        "rows.update(wake_at=None)",
         tests(
             "races/test_purging",
-            "test_of_two_purges_at_once_the_later_leaves_the_second_deletion_to_come__W1_4",
+            "test_what_a_sleeper_wrote_over_the_second_deletion_is_deleted__W1_4_W1_8",
         ),
     ),
     Mutant(
         "deleted-while-it-is-written",
         "W1.4, row 26: a late write overtakes the deletion",
         "rindle_django/ledger.py",
-        "        Q(settles_at__isnull=True) | Q(settles_at__lte=Now()),\n",
-        "",
+        '    "(settles_at IS NULL OR settles_at <= statement_timestamp())"\n',
+        '    "(true)"\n',
         tests(
             "purge/test_purge",
             "test_an_object_is_not_deleted_while_somebody_may_still_write_it",

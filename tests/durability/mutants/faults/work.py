@@ -33,7 +33,7 @@ MUTANTS = (
         "rindle_django/processing/storing.py",
         "    written = [_store(asset, each) for each in (*parts, main)]\n",
         "    written = [\n"
-        "        Written(each.stored, each.path.stat().st_size, each.content_type, '')\n"
+        "        Confirmed(each.stored, each.path.stat().st_size, each.content_type, '')\n"
         "        for each in (*parts, main)\n"
         "    ]\n"
         "    publish_all(\n"
