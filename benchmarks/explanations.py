@@ -79,9 +79,9 @@ WHY_MISSED: dict[str, str] = {
         parts="Of the database's work for an asset, some 28 % is the asset's own row with its nine "
         "indexes and two triggers, 27 % its purge job with the queue's triggers, 23 % the row of "
         "its object, 10 % history, and the rest reading, locking and counting.",
-        bare=74,
-        ours=112,
-        python=32,
+        bare=81,
+        ours=122,
+        python=29,
     ),
     "rows.abort": _OVER_ROWS.format(
         parts="Of the database's work for an upload, some 70 % is its row, whose seven indexes all "

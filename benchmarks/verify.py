@@ -109,12 +109,12 @@ def _round_trips() -> Counter[str]:
 
 
 def _kind_of(line: str) -> str | None:
-    """The first word of a statement that a line of the trace sends, or None."""
+    """What a line of the trace asks the server for an answer by, or None: the first word of a plain
+    statement, or the end of the messages by which others are prepared, bound and executed."""
     sender, _, message, *rest = line.split("\t")
-    if sender != "F" or message not in ("Query", "Parse"):
+    if sender != "F" or message not in ("Query", "Sync"):
         return None
-    statement = rest[0].split('"', 1)[1] if message == "Query" else rest[0].split('"', 3)[3]
-    return statement.split()[0].strip('";').upper()
+    return "PREPARED" if message == "Sync" else rest[0].split('"', 1)[1].split()[0].strip('";')
 
 
 @contextmanager
