@@ -30,7 +30,7 @@ _OVER_LIBVIPS = (
     "have to fit into what two processors have left, "
 )
 
-# Shares by EXPLAIN ANALYZE of 20,000 rows, processor time by a run of as many, on a busy machine.
+# Shares by EXPLAIN ANALYZE of 20,000 rows on a busy machine; processor time is that of the results.
 _OVER_ROWS = (
     "What is used up is the processors, of which two connections use up to two. {parts} "
     "Bare SQL changes all rows by one statement a table and locks nobody out, and takes {bare} µs "
