@@ -7,13 +7,17 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from django.utils import timezone
 
+from rindle_django.models import StoredObject
 from rindle_django.operations import cleanup
 from rindle_django.operations.reconcile import reconcile
+from rindle_django.purge import purge
 
 UNDER_WAY = """
 SELECT what, count(*) FROM (
@@ -26,7 +30,7 @@ SELECT what, count(*) FROM (
     WHERE state IN ('planned', 'queued', 'processing') OR lease_until IS NOT NULL
     UNION ALL
     SELECT 'object ' || state FROM rindle_storedobject
-    WHERE state IN ('expected', 'doomed') OR wake_at < now() + interval '1 hour'
+    WHERE state IN ('expected', 'doomed')
     UNION ALL
     SELECT 'event' FROM rindle_transition WHERE emitted_at IS NULL
     UNION ALL
@@ -85,4 +89,9 @@ def a_day_passes(folders: tuple[Path, ...]) -> None:
         for path in folder.rglob("*"):
             os.utime(path, (past, past))
     reconcile()
+    # What was taken back, and whose jobs were lost again and again, may be rung for in an hour.
+    soon = timezone.now() + timedelta(hours=1)
+    late = StoredObject.objects.filter(state="gone", wake_at__lt=soon).values_list("asset_id")
+    for (asset_id,) in set(late):
+        purge(asset_id)
     cleanup.cleanup_orphans(dry_run=False)
